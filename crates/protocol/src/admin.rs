@@ -1,0 +1,125 @@
+//! The administrators' routes as both ends see them. Each read gives a JSON array or object; each write its result.
+use jiff::Timestamp;
+use sallyport_domain::{Generation, GrantId, GroupId, HostName, HostPatterns, Tags};
+use serde::{Deserialize, Serialize};
+
+use crate::ReportProblem;
+
+/// Relative to [`crate::path::ADMIN`].
+pub mod route {
+    pub const AUDIT: &str = "/audit";
+    pub const AUDIT_VERIFY: &str = "/audit/verify";
+    pub const ENROLL_TOKENS: &str = "/enroll-tokens";
+    pub const GRANTS: &str = "/grants";
+    pub const GROUPS: &str = "/groups";
+    pub const HOSTS: &str = "/hosts";
+    pub const SCIM_TOKENS: &str = "/scim-tokens";
+    pub const USERS: &str = "/users";
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddGrant {
+    /// The group's id, its object id, or its display name when only one group bears it.
+    pub group: String,
+    /// A host must bear every one of them.
+    pub tags: Tags,
+    #[serde(default)]
+    pub sudo: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct GrantView {
+    pub id: GrantId,
+    pub group: GroupId,
+    pub group_name: String,
+    pub tags: Tags,
+    pub sudo: bool,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateEnrollToken {
+    pub uses: u32,
+    pub ttl_seconds: u64,
+    pub names: HostPatterns,
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateScimToken {
+    pub name: String,
+    pub ttl_seconds: u64,
+}
+
+/// The only time that a token is seen.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct CreatedToken {
+    pub id: String,
+    pub token: String,
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for CreatedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedToken").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct TokenView {
+    pub id: String,
+    pub name: String,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+    /// Enrolments left; absent for SCIM tokens.
+    pub uses_left: Option<u32>,
+    pub revoked: bool,
+}
+
+/// `sallyport-ca admin host ls --format json`: a contract that scripts parse.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct HostView {
+    pub name: HostName,
+    pub state: String,
+    pub tags: Tags,
+    pub generation: Generation,
+    pub applied_generation: Generation,
+    pub lease_until: Option<Timestamp>,
+    pub problems: Vec<ReportProblem>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct UserView {
+    pub id: String,
+    pub user_name: String,
+    pub display_name: String,
+    pub state: String,
+    /// Why a conflict is one.
+    pub reason: Option<String>,
+    pub posix_name: Option<String>,
+    pub uid: Option<u32>,
+    pub groups: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct GroupView {
+    pub id: GroupId,
+    pub object_id: Option<String>,
+    pub name: String,
+    pub members: usize,
+}
+
+/// `sallyport-ca audit verify`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct AuditVerdict {
+    pub events: u64,
+    /// Lower-case hex of the chain's head.
+    pub head: String,
+    /// Empty when the chain folds and agrees with the tables.
+    pub problems: Vec<String>,
+}
