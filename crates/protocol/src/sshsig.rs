@@ -52,7 +52,7 @@ pub enum SshSigError {
 ///
 /// # Errors
 /// When the key is of a kind that cannot sign here.
-pub fn sign(key: &PrivateKey, namespace: Namespace, message: &[u8]) -> Result<SshSig, SshSigError> {
+fn sign(key: &PrivateKey, namespace: Namespace, message: &[u8]) -> Result<SshSig, SshSigError> {
     key.sign(namespace.as_str(), HashAlg::Sha512, message).map_err(|_| SshSigError::Sign)
 }
 
