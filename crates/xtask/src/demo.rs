@@ -1,0 +1,24 @@
+//! `cargo xtask demo`: builds the programs, then hands over to the story (tests/src/bin/demo.rs).
+
+use anyhow::{Result, bail};
+
+use crate::privilege::root_command;
+use crate::steps::{self, Steps};
+use crate::test::cargo;
+use crate::{paths, setup};
+
+pub(crate) fn run(keep: bool) -> Result<()> {
+    let mut steps = Steps::of("demo");
+    steps.step("set-up", setup::run)?;
+    steps.step("build", || steps::run(cargo().args(["build", "--workspace", "--bins", "--locked"])))?;
+    let Some(mut story) = root_command(paths::binary("demo")?) else {
+        bail!(
+            "the demonstration makes network namespaces and mounts, so it needs root\n  \
+             run it as root, or let sudo work without a password"
+        );
+    };
+    if keep {
+        story.arg("--keep");
+    }
+    steps::run(&mut story)
+}

@@ -1,0 +1,63 @@
+//! `cargo xtask test`: all that must hold before a change lands, in one profile.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::privilege::Privilege;
+use crate::steps::{self, Steps};
+use crate::{paths, setup};
+
+pub(crate) fn run() -> Result<()> {
+    let mut steps = Steps::of("test");
+    steps.step("set-up", setup::run)?;
+    steps.step("formatting", || steps::run(cargo().args(["fmt", "--all", "--check"])))?;
+    steps.step("licences, bans and sources", || {
+        steps::run(deny().args(["check", "bans", "licenses", "sources"]))
+    })?;
+    steps.step("lints", || {
+        steps::run(cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    })?;
+    steps
+        .step("build", || steps::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"])))?;
+    steps.step("tests", || steps::run(as_root(cargo().args(["test", "--workspace", "--locked"]))))?;
+    steps.summary();
+    Ok(())
+}
+
+/// Cargo in the repository's root, whatever folder the caller stands in.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(paths::root());
+    cargo
+}
+
+fn deny() -> Command {
+    let mut deny = Command::new(paths::tool("cargo-deny"));
+    deny.current_dir(paths::root()).args(["--locked", "--workspace", "--log-level", "error"]);
+    deny
+}
+
+/// Fake hosts need root. Where the caller is not root but sudo is free, cargo still builds as the caller
+/// and only the test binaries run as root, through cargo's runner. Where neither is so, the tests of
+/// hosts fail and say why: a test that silently did not run proves nothing.
+fn as_root(cargo: &mut Command) -> &mut Command {
+    if Privilege::of_caller() == Privilege::Sudo
+        && let Ok(xtask) = std::env::current_exe()
+    {
+        let arch = std::env::consts::ARCH.to_uppercase();
+        cargo.env(
+            format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_GNU_RUNNER"),
+            format!("{} as-root", xtask.display()),
+        );
+    }
+    cargo
+}
