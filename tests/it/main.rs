@@ -1,1 +1,3 @@
-//! Integration tests.
+//! The integration tests: one binary, because each links everything.
+
+mod bench;

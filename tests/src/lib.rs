@@ -1,1 +1,21 @@
-//! tests
+//! The test bench: fake hosts that are real in every part but the hardware, and the processes around them.
+//!
+//! Nothing here is about Sallyport's rules. A [`Lab`] is a private network with [`Host`]s on it; a
+//! [`Process`] is one of our programs under observation; an [`Agent`] is a private ssh-agent.
+//! Everything is blocking and ends with its owner, also when a test panics or is killed.
+
+pub mod agent;
+pub mod command;
+pub mod host;
+pub mod lab;
+pub mod process;
+pub mod ssh;
+pub mod wait;
+
+pub use agent::Agent;
+pub use command::Outcome;
+pub use host::Host;
+pub use lab::Lab;
+pub use process::{Process, bin};
+pub use ssh::Ssh;
+pub use wait::wait_until;

@@ -1,0 +1,3 @@
+//! The test bench itself: what the other tests take for granted.
+
+mod hosts;
