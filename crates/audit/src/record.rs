@@ -1,0 +1,152 @@
+use jiff::Timestamp;
+use sallyport_domain::{HostId, RequestId, Serial, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Event, Hash};
+
+/// Where a chain ends: enough to go on with it, and what is signed and kept elsewhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct Head {
+    /// The number of the last record; 0 when there is none.
+    pub seq: u64,
+    pub hash: Hash,
+}
+
+impl Head {
+    /// Before the first record.
+    pub const GENESIS: Self = Self { seq: 0, hash: Hash::ZERO };
+}
+
+/// An event in its place in the chain, as it is stored.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Record {
+    /// From 1, without gaps.
+    pub seq: u64,
+    /// The canonical JSON: one object, members in alphabetical order, no white space; it names `seq` and `prev`.
+    /// Kept as text, because these very bytes are what the hash is over.
+    pub body: String,
+    pub hash: Hash,
+}
+
+/// The members of a body. `event` stays text, so that a record of a later version can still be verified.
+#[derive(Deserialize)]
+pub(crate) struct Body {
+    at: Timestamp,
+    detail: Map<String, Value>,
+    event: String,
+    host: Option<HostId>,
+    pub(crate) prev: Hash,
+    request: Option<RequestId>,
+    pub(crate) seq: u64,
+    serial: Option<Serial>,
+    user: Option<UserId>,
+}
+
+/// A record that does not read: damaged, or written by a later version.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error("the body of audit record {seq} is not an event")]
+    Body {
+        seq: u64,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("audit record {seq} is of the unknown kind {name:?}")]
+    Event { seq: u64, name: String },
+    #[error("the line is not an exported audit record")]
+    Line,
+}
+
+impl Record {
+    /// The record that follows `head`.
+    #[must_use]
+    pub fn next(head: &Head, event: &Event) -> Self {
+        let seq = head.seq.saturating_add(1);
+        let body = canonical(seq, &head.hash, event);
+        Self { seq, hash: Hash::of_record(&head.hash, &body), body }
+    }
+
+    /// The chain's end when this is its last record.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        Head { seq: self.seq, hash: self.hash }
+    }
+
+    /// # Errors
+    /// When the body is damaged or its kind is unknown here. That it belongs to the chain is [`crate::verify`]'s to say.
+    pub fn event(&self) -> Result<Event, RecordError> {
+        let Body { at, detail, event, host, request, serial, user, .. } = self.parse()?;
+        match event.parse() {
+            Ok(name) => Ok(Event { at, name, request, user, serial, host, detail }),
+            Err(_) => Err(RecordError::Event { seq: self.seq, name: event }),
+        }
+    }
+
+    pub(crate) fn parse(&self) -> Result<Body, RecordError> {
+        serde_json::from_str(&self.body).map_err(|source| RecordError::Body { seq: self.seq, source })
+    }
+
+    /// One flat JSON object on one line: the members of the body, then `hash`.
+    ///
+    /// The body's bytes stand in it untouched, so [`Record::from_export_line`] finds them again and a file of these
+    /// lines can be verified far from the CA. A body that is damaged is carried as text in `damaged`: an export goes
+    /// on past it and hides nothing.
+    #[must_use]
+    pub fn export_line(&self) -> String {
+        match (self.parse(), self.body.strip_suffix('}')) {
+            (Ok(_), Some(open)) => format!("{open}{HASH_MEMBER}{}{END}", self.hash),
+            _ => serde_json::json!({
+                "at": null, "damaged": self.body, "event": null, "hash": self.hash,
+                "request": null, "seq": self.seq, "serial": null, "user": null,
+            })
+            .to_string(),
+        }
+    }
+
+    /// # Errors
+    /// When the line was not made by [`Record::export_line`]; whether its content is right is [`crate::verify`]'s to say.
+    pub fn from_export_line(line: &str) -> Result<Self, RecordError> {
+        let (open, hash) = line
+            .trim_end_matches(['\n', '\r'])
+            .strip_suffix(END)
+            .and_then(|rest| rest.rsplit_once(HASH_MEMBER))
+            .ok_or(RecordError::Line)?;
+        let hash = hash.parse().map_err(|_| RecordError::Line)?;
+        let body = format!("{open}}}");
+        let seq = serde_json::from_str::<Body>(&body).map_err(|_| RecordError::Line)?.seq;
+        Ok(Self { seq, body, hash })
+    }
+}
+
+const HASH_MEMBER: &str = ",\"hash\":\"";
+const END: &str = "\"}";
+
+/// Inserted in alphabetical order, so that the bytes are the same whichever map `serde_json` is built with.
+fn canonical(seq: u64, prev: &Hash, event: &Event) -> String {
+    let text = |value: Option<String>| value.map_or(Value::Null, Value::String);
+    let mut body = Map::new();
+    let mut put = |key: &str, value: Value| body.insert(key.to_owned(), value);
+    put("at", event.at.to_string().into());
+    put("detail", sorted(&Value::Object(event.detail.clone())));
+    put("event", event.name.as_str().into());
+    put("host", text(event.host.map(|id| id.to_string())));
+    put("prev", prev.to_string().into());
+    put("request", text(event.request.map(|id| id.to_string())));
+    put("seq", seq.into());
+    put("serial", event.serial.map_or(Value::Null, |serial| serial.value().into()));
+    put("user", text(event.user.map(|id| id.to_string())));
+    Value::Object(body).to_string()
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+        Value::Object(map) => {
+            let mut members: Vec<(&String, &Value)> = map.iter().collect();
+            members.sort_by_key(|(key, _)| *key);
+            Value::Object(members.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect())
+        }
+        plain => plain.clone(),
+    }
+}
