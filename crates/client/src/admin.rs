@@ -1,0 +1,177 @@
+use std::path::{Path, PathBuf};
+
+use reqwest::{Method, RequestBuilder};
+use sallyport_domain::GrantId;
+use sallyport_protocol::admin::{
+    AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, GrantView, GroupView, HostView,
+    TokenView, UserView, route,
+};
+use sallyport_protocol::path;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::transport::{REPLY_LIMIT, Reply, Transport, send};
+use crate::{CaUrl, ClientError};
+
+/// The administrators' routes over `DIR/admin.sock`: who asks is known from the socket's peer credentials.
+#[derive(Clone, Debug)]
+pub struct AdminClient {
+    transport: Transport,
+    socket: PathBuf,
+}
+
+impl AdminClient {
+    /// # Errors
+    /// When no client can be made; the socket itself is opened by the first request.
+    pub fn over_socket(path: &Path) -> Result<Self, ClientError> {
+        let base: CaUrl = "http://localhost".parse().map_err(|_| ClientError::Protocol {
+            url: "http://localhost".into(),
+            found: "an address that does not parse".into(),
+        })?;
+        Ok(Self { transport: Transport::over_socket(base, path)?, socket: path.to_owned() })
+    }
+}
+
+/// One method per route; all have [`ClientError`]'s reasons to fail.
+#[expect(clippy::missing_errors_doc, reason = "said once, above")]
+impl AdminClient {
+    pub async fn grants(&self) -> Result<Vec<GrantView>, ClientError> {
+        self.get(route::GRANTS).await
+    }
+
+    pub async fn add_grant(&self, grant: &AddGrant) -> Result<GrantView, ClientError> {
+        self.post(route::GRANTS, grant).await
+    }
+
+    pub async fn remove_grant(&self, grant: GrantId) -> Result<(), ClientError> {
+        self.delete(&format!("{}/{grant}", route::GRANTS)).await
+    }
+
+    pub async fn groups(&self) -> Result<Vec<GroupView>, ClientError> {
+        self.get(route::GROUPS).await
+    }
+
+    pub async fn hosts(&self) -> Result<Vec<HostView>, ClientError> {
+        self.get(route::HOSTS).await
+    }
+
+    pub async fn users(&self) -> Result<Vec<UserView>, ClientError> {
+        self.get(route::USERS).await
+    }
+
+    pub async fn enroll_tokens(&self) -> Result<Vec<TokenView>, ClientError> {
+        self.get(route::ENROLL_TOKENS).await
+    }
+
+    pub async fn create_enroll_token(&self, token: &CreateEnrollToken) -> Result<CreatedToken, ClientError> {
+        self.post(route::ENROLL_TOKENS, token).await
+    }
+
+    /// `id` as the list gives it.
+    pub async fn revoke_enroll_token(&self, id: &str) -> Result<(), ClientError> {
+        self.delete(&format!("{}/{}", route::ENROLL_TOKENS, plain_id(id)?)).await
+    }
+
+    pub async fn scim_tokens(&self) -> Result<Vec<TokenView>, ClientError> {
+        self.get(route::SCIM_TOKENS).await
+    }
+
+    pub async fn create_scim_token(&self, token: &CreateScimToken) -> Result<CreatedToken, ClientError> {
+        self.post(route::SCIM_TOKENS, token).await
+    }
+
+    /// `id` as the list gives it.
+    pub async fn revoke_scim_token(&self, id: &str) -> Result<(), ClientError> {
+        self.delete(&format!("{}/{}", route::SCIM_TOKENS, plain_id(id)?)).await
+    }
+
+    /// The events as the CA's audit writes them, oldest first.
+    pub async fn audit(&self) -> Result<Vec<serde_json::Value>, ClientError> {
+        self.get(route::AUDIT).await
+    }
+
+    pub async fn audit_verify(&self) -> Result<AuditVerdict, ClientError> {
+        self.get(route::AUDIT_VERIFY).await
+    }
+}
+
+impl AdminClient {
+    async fn get<T: DeserializeOwned>(&self, route: &str) -> Result<T, ClientError> {
+        self.send(self.request(Method::GET, route)).await?.json()
+    }
+
+    async fn post<T: DeserializeOwned>(&self, route: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        self.send(self.request(Method::POST, route).json(body)).await?.json()
+    }
+
+    async fn delete(&self, route: &str) -> Result<(), ClientError> {
+        self.send(self.request(Method::DELETE, route)).await.map(|_| ())
+    }
+
+    fn request(&self, method: Method, route: &str) -> RequestBuilder {
+        self.transport.request(method, &format!("{}{route}", path::ADMIN))
+    }
+
+    /// Whoever runs this sees a path, not the address that stands in for it.
+    async fn send(&self, request: RequestBuilder) -> Result<Reply, ClientError> {
+        send(request, REPLY_LIMIT).await.map_err(|error| match error {
+            ClientError::Unreachable { source, .. } => {
+                ClientError::AdminSocket { path: self.socket.clone(), source }
+            }
+            other => other,
+        })
+    }
+}
+
+/// An id becomes part of a path: letters and digits only.
+fn plain_id(id: &str) -> Result<&str, ClientError> {
+    if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(id);
+    }
+    Err(ClientError::NotAnId { id: id.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use sallyport_domain::Tags;
+    use sallyport_protocol::{Problem, ProblemCode};
+    use serde_json::json;
+
+    use super::*;
+    use crate::test_server::{Answer, TestServer};
+
+    #[tokio::test]
+    async fn speaks_over_the_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let server = TestServer::on_socket(&path, |seen| match seen.method {
+            Method::GET => Answer::json(&json!([])),
+            Method::DELETE => Answer::new(204, "", ""),
+            _ => Answer::problem(&Problem::new(ProblemCode::Conflict, "two groups bear the name")),
+        });
+        let client = AdminClient::over_socket(&path).unwrap();
+        assert!(client.hosts().await.unwrap().is_empty());
+        client.revoke_scim_token("01ABC").await.unwrap();
+        let grant = AddGrant { group: "ops".into(), tags: Tags::default(), sudo: true };
+        let refused = client.add_grant(&grant).await.unwrap_err();
+        assert_eq!(refused.problem().unwrap().code, ProblemCode::Conflict);
+        let paths: Vec<_> = server.seen().iter().map(|seen| seen.uri.to_string()).collect();
+        assert_eq!(paths, ["/api/v1/hosts", "/api/v1/scim-tokens/01ABC", "/api/v1/grants"]);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_nobody_serves_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let error = AdminClient::over_socket(&path).unwrap().hosts().await.unwrap_err();
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_id_cannot_name_another_route() {
+        let client = AdminClient::over_socket(Path::new("/nowhere")).unwrap();
+        for id in ["", "../users", "a/b", "a?b", "%2e"] {
+            assert!(matches!(client.revoke_scim_token(id).await, Err(ClientError::NotAnId { .. })), "{id}");
+        }
+    }
+}
