@@ -5,17 +5,21 @@
 //! Everything is blocking and ends with its owner, also when a test panics or is killed.
 
 pub mod agent;
+pub mod browser;
 pub mod command;
 pub mod host;
 pub mod lab;
+pub mod oidc_provider;
 pub mod process;
 pub mod ssh;
 pub mod wait;
 
 pub use agent::Agent;
+pub use browser::{Browser, Person};
 pub use command::Outcome;
 pub use host::Host;
 pub use lab::Lab;
+pub use oidc_provider::{Account, OidcProvider};
 pub use process::{Process, bin};
 pub use ssh::Ssh;
 pub use wait::wait_until;
