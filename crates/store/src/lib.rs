@@ -1,1 +1,45 @@
-//! store
+//! The promise of storage: who keeps what, and when a write counts.
+//!
+//! A use case is one closure over a transaction: [`Store::read`] or [`Store::write`]. A write closure runs alone, in a
+//! savepoint: when it returns `Err`, nothing of it stays; when `write` returns `Ok`, all of it is durable. No
+//! transaction is ever held across an `await`. Lookups give `Option`: that something is not there is an answer, not an
+//! error. [`conformance`] is this contract as tests, for whatever database stands behind it.
+
+mod audit_log;
+mod certificates;
+mod directory;
+mod error;
+mod grants;
+mod handle;
+mod hosts;
+mod meta;
+mod tokens;
+
+pub mod conformance;
+
+pub use audit_log::{AuditLog, AuditLogMut};
+pub use certificates::{
+    CertificateKind, CertificateRow, Certificates, CertificatesMut, LoginKind, SessionRow, TokenUse,
+};
+pub use directory::{Directory, DirectoryMut, GroupRow, Page, PersonRow, ResourceRow};
+pub use error::StoreError;
+pub use grants::{GrantRow, Grants, GrantsMut};
+pub use handle::{Backend, ReadJob, Store, WriteJob};
+pub use hosts::{EnrollTokenRow, HostRow, Hosts, HostsMut, ReportRow};
+pub use meta::{Meta, MetaMut};
+pub use tokens::{ScimTokenRow, ScimTokens, ScimTokensMut, SecretHash};
+
+/// Everything that can be asked.
+pub trait ReadTx: AuditLog + Certificates + Directory + Grants + Hosts + Meta + ScimTokens {}
+
+/// Everything that can be asked and changed.
+pub trait WriteTx:
+    ReadTx + AuditLogMut + CertificatesMut + DirectoryMut + GrantsMut + HostsMut + MetaMut + ScimTokensMut
+{
+}
+
+impl<T: AuditLog + Certificates + Directory + Grants + Hosts + Meta + ScimTokens> ReadTx for T {}
+impl<T> WriteTx for T where
+    T: ReadTx + AuditLogMut + CertificatesMut + DirectoryMut + GrantsMut + HostsMut + MetaMut + ScimTokensMut
+{
+}

@@ -1,0 +1,86 @@
+use jiff::Timestamp;
+use sallyport_domain::{HostId, RequestId, Serial, SessionId, UserId};
+
+use crate::StoreError;
+
+/// A certificate from its intent on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CertificateRow {
+    pub serial: Serial,
+    pub kind: CertificateKind,
+    pub request: RequestId,
+    /// The exact to-be-signed bytes.
+    pub tbs: Vec<u8>,
+    pub valid_after: Timestamp,
+    pub valid_before: Timestamp,
+    pub intended_at: Timestamp,
+    /// `None`: it may exist all the same.
+    pub issued_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CertificateKind {
+    Host(HostId),
+    User { user: UserId, session: SessionId },
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LoginKind {
+    Browser,
+    Device,
+}
+
+/// One human sign-in and what was renewed from it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SessionRow {
+    pub id: SessionId,
+    pub user: UserId,
+    pub kind: LoginKind,
+    /// When the person signed in; renewals count from here.
+    pub began_at: Timestamp,
+    /// The nonce of the browser login that began it.
+    pub nonce: Option<String>,
+    pub ended_at: Option<Timestamp>,
+}
+
+/// That a token was used, and for what: a row that can stand only once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenUse {
+    /// Issuer and `uti`, or the hash of the signing input.
+    pub token: String,
+    /// Hash of public key, `ttl_seconds` and `asked_as`: the same again is a retry, anything else a replay.
+    pub purpose: [u8; 32],
+    pub serial: Serial,
+    pub used_at: Timestamp,
+    pub keep_until: Timestamp,
+}
+
+pub trait Certificates {
+    fn certificate(&self, serial: Serial) -> Result<Option<CertificateRow>, StoreError>;
+    /// In the order of their serials, after `serial`.
+    fn certificates_after(
+        &self,
+        serial: Option<Serial>,
+        limit: usize,
+    ) -> Result<Vec<CertificateRow>, StoreError>;
+    /// Serials that are revoked and whose certificate is still valid at `now`.
+    fn revoked_serials(&self, now: Timestamp) -> Result<Vec<Serial>, StoreError>;
+    fn session(&self, id: SessionId) -> Result<Option<SessionRow>, StoreError>;
+    fn token_use(&self, token: &str) -> Result<Option<TokenUse>, StoreError>;
+}
+
+pub trait CertificatesMut {
+    /// # Errors
+    /// [`StoreError::Taken`] when the serial stands already.
+    fn intend(&mut self, certificate: &CertificateRow) -> Result<(), StoreError>;
+    fn mark_issued(&mut self, serial: Serial, at: Timestamp) -> Result<(), StoreError>;
+    fn begin_session(&mut self, session: &SessionRow) -> Result<(), StoreError>;
+    /// Ends the person's sessions and revokes their certificates that are valid at `at`; how many were revoked.
+    fn end_sessions(&mut self, user: UserId, at: Timestamp) -> Result<usize, StoreError>;
+    /// # Errors
+    /// [`StoreError::Taken`] when the token was used before.
+    fn use_token(&mut self, token: &TokenUse) -> Result<(), StoreError>;
+    /// Forgets uses that no token can repeat any more; how many.
+    fn forget_tokens(&mut self, now: Timestamp) -> Result<usize, StoreError>;
+}

@@ -1,0 +1,131 @@
+use jiff::Timestamp;
+use sallyport_domain::{
+    ConflictReason, GroupId, ObjectId, PosixName, ResourceId, Subject, TenantId, Uid, UserId, UserState,
+};
+use serde_json::{Map, Value};
+
+use crate::StoreError;
+
+/// A SCIM User resource, verbatim, with the columns that are looked up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceRow {
+    pub id: ResourceId,
+    pub tenant: TenantId,
+    /// The person behind it.
+    pub user: UserId,
+    /// As sent; unique per tenant without regard to case.
+    pub user_name: String,
+    /// As sent.
+    pub external_id: Option<String>,
+    pub document: Map<String, Value>,
+    pub created_at: Timestamp,
+    pub modified_at: Timestamp,
+}
+
+/// A person: what stays when the directory forgets them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PersonRow {
+    pub id: UserId,
+    pub tenant: TenantId,
+    /// Set once, when the first `externalId` that is an object id arrives; never changed.
+    pub object: Option<ObjectId>,
+    /// The `userName`, as last seen: a label.
+    pub user_name: String,
+    pub display_name: String,
+    /// SCIM `emails`, lower-cased, for the comparison with what was typed.
+    pub emails: Vec<String>,
+    pub guest: bool,
+    pub state: UserState,
+    pub reason: Option<ConflictReason>,
+    /// Pinned with the uid when a grant first reaches the person; theirs for ever.
+    pub posix_name: Option<PosixName>,
+    pub uid: Option<Uid>,
+}
+
+impl PersonRow {
+    /// Tenant and object id, once both are known.
+    #[must_use]
+    pub fn subject(&self) -> Option<Subject> {
+        self.object.map(|object| Subject { tenant: self.tenant, object })
+    }
+}
+
+/// A SCIM Group resource; its members are rows of their own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupRow {
+    pub id: GroupId,
+    pub tenant: TenantId,
+    pub external_id: Option<String>,
+    pub display_name: String,
+    pub document: Map<String, Value>,
+    pub created_at: Timestamp,
+    pub modified_at: Timestamp,
+}
+
+/// A slice of a long list, and how long the list is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    pub total: usize,
+    pub items: Vec<T>,
+}
+
+pub trait Directory {
+    fn resource(&self, tenant: TenantId, id: ResourceId) -> Result<Option<ResourceRow>, StoreError>;
+    /// Without regard to case (RFC 7643: `userName` is not case-exact).
+    fn resource_by_user_name(
+        &self,
+        tenant: TenantId,
+        user_name: &str,
+    ) -> Result<Option<ResourceRow>, StoreError>;
+    fn resources_by_external_id(
+        &self,
+        tenant: TenantId,
+        external_id: &str,
+    ) -> Result<Vec<ResourceRow>, StoreError>;
+    fn resource_of_person(&self, user: UserId) -> Result<Option<ResourceRow>, StoreError>;
+    /// In the order they were created; `skip` from 0.
+    fn resources(&self, tenant: TenantId, skip: usize, limit: usize)
+    -> Result<Page<ResourceRow>, StoreError>;
+
+    fn group(&self, tenant: TenantId, id: GroupId) -> Result<Option<GroupRow>, StoreError>;
+    fn group_by_id(&self, id: GroupId) -> Result<Option<GroupRow>, StoreError>;
+    /// Without regard to case.
+    fn groups_by_name(&self, tenant: TenantId, display_name: &str) -> Result<Vec<GroupRow>, StoreError>;
+    fn groups_by_external_id(&self, tenant: TenantId, external_id: &str)
+    -> Result<Vec<GroupRow>, StoreError>;
+    fn groups(&self, tenant: TenantId, skip: usize, limit: usize) -> Result<Page<GroupRow>, StoreError>;
+    /// Of every tenant.
+    fn all_groups(&self) -> Result<Vec<GroupRow>, StoreError>;
+
+    fn members(&self, group: GroupId) -> Result<Vec<ResourceId>, StoreError>;
+    fn is_member(&self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError>;
+    fn groups_of(&self, resource: ResourceId) -> Result<Vec<GroupId>, StoreError>;
+
+    fn person(&self, id: UserId) -> Result<Option<PersonRow>, StoreError>;
+    fn person_by_subject(&self, subject: Subject) -> Result<Option<PersonRow>, StoreError>;
+    fn people(&self) -> Result<Vec<PersonRow>, StoreError>;
+    /// The people behind a group's members.
+    fn people_in(&self, group: GroupId) -> Result<Vec<PersonRow>, StoreError>;
+    /// Who holds a pinned name, whatever became of them.
+    fn holder_of_name(&self, name: &PosixName) -> Result<Option<UserId>, StoreError>;
+    /// The highest uid ever handed out.
+    fn last_uid(&self) -> Result<Option<Uid>, StoreError>;
+}
+
+pub trait DirectoryMut {
+    /// # Errors
+    /// [`StoreError::Taken`] when the tenant has a resource of that `userName`.
+    fn put_resource(&mut self, resource: &ResourceRow) -> Result<(), StoreError>;
+    /// With its memberships; the person stays. Whether it was there.
+    fn remove_resource(&mut self, tenant: TenantId, id: ResourceId) -> Result<bool, StoreError>;
+    fn put_group(&mut self, group: &GroupRow) -> Result<(), StoreError>;
+    /// With its memberships and grants. Whether it was there.
+    fn remove_group(&mut self, tenant: TenantId, id: GroupId) -> Result<bool, StoreError>;
+    /// Whether it is new. The resource must be there.
+    fn add_member(&mut self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError>;
+    /// Whether it was there.
+    fn remove_member(&mut self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError>;
+    /// # Errors
+    /// [`StoreError::Taken`] when the subject, the name or the uid is another person's.
+    fn put_person(&mut self, person: &PersonRow) -> Result<(), StoreError>;
+}

@@ -1,0 +1,26 @@
+use jiff::Timestamp;
+use sallyport_domain::{GrantId, GroupId, Tags};
+
+use crate::StoreError;
+
+/// Members of the group may enter hosts that bear all the tags.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GrantRow {
+    pub id: GrantId,
+    pub group: GroupId,
+    pub tags: Tags,
+    pub sudo: bool,
+    pub created_at: Timestamp,
+}
+
+pub trait Grants {
+    fn grant(&self, id: GrantId) -> Result<Option<GrantRow>, StoreError>;
+    fn grants(&self) -> Result<Vec<GrantRow>, StoreError>;
+    fn grants_of(&self, group: GroupId) -> Result<Vec<GrantRow>, StoreError>;
+}
+
+pub trait GrantsMut {
+    fn put_grant(&mut self, grant: &GrantRow) -> Result<(), StoreError>;
+    /// Whether it was there.
+    fn remove_grant(&mut self, id: GrantId) -> Result<bool, StoreError>;
+}
