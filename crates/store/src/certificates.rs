@@ -64,7 +64,8 @@ pub trait Certificates {
         serial: Option<Serial>,
         limit: usize,
     ) -> Result<Vec<CertificateRow>, StoreError>;
-    /// Serials that are revoked and whose certificate is still valid at `now`.
+    /// Serials that are revoked and whose certificate has not ended at `now`, in their order. It ends *at* its
+    /// `valid_before`, as sshd has it; one that is not valid yet is among them.
     fn revoked_serials(&self, now: Timestamp) -> Result<Vec<Serial>, StoreError>;
     fn session(&self, id: SessionId) -> Result<Option<SessionRow>, StoreError>;
     fn token_use(&self, token: &str) -> Result<Option<TokenUse>, StoreError>;
@@ -72,15 +73,21 @@ pub trait Certificates {
 
 pub trait CertificatesMut {
     /// # Errors
-    /// [`StoreError::Taken`] when the serial stands already.
+    /// [`StoreError::Taken`] when the serial stands already; [`StoreError::Missing`] when the host, or the user and
+    /// session, are not there.
     fn intend(&mut self, certificate: &CertificateRow) -> Result<(), StoreError>;
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such certificate.
     fn mark_issued(&mut self, serial: Serial, at: Timestamp) -> Result<(), StoreError>;
+    /// # Errors
+    /// [`StoreError::Taken`] when the session stands already.
     fn begin_session(&mut self, session: &SessionRow) -> Result<(), StoreError>;
-    /// Ends the person's sessions and revokes their certificates that are valid at `at`; how many were revoked.
+    /// Ends the person's sessions that have not ended, and revokes their certificates that have not ended at `at` and
+    /// are not revoked; how many were revoked.
     fn end_sessions(&mut self, user: UserId, at: Timestamp) -> Result<usize, StoreError>;
     /// # Errors
     /// [`StoreError::Taken`] when the token was used before.
     fn use_token(&mut self, token: &TokenUse) -> Result<(), StoreError>;
-    /// Forgets uses that no token can repeat any more; how many.
+    /// Forgets uses that no token can repeat any more: those whose `keep_until` is before `now`; how many.
     fn forget_tokens(&mut self, now: Timestamp) -> Result<usize, StoreError>;
 }

@@ -13,7 +13,7 @@ pub struct ResourceRow {
     pub tenant: TenantId,
     /// The person behind it.
     pub user: UserId,
-    /// As sent; unique per tenant without regard to case.
+    /// As sent; unique per tenant without regard to case (RFC 7643: `userName` is not case-exact).
     pub user_name: String,
     /// As sent.
     pub external_id: Option<String>,
@@ -71,7 +71,7 @@ pub struct Page<T> {
 
 pub trait Directory {
     fn resource(&self, tenant: TenantId, id: ResourceId) -> Result<Option<ResourceRow>, StoreError>;
-    /// Without regard to case (RFC 7643: `userName` is not case-exact).
+    /// Without regard to case.
     fn resource_by_user_name(
         &self,
         tenant: TenantId,
@@ -82,8 +82,9 @@ pub trait Directory {
         tenant: TenantId,
         external_id: &str,
     ) -> Result<Vec<ResourceRow>, StoreError>;
+    /// The latest, should there be several.
     fn resource_of_person(&self, user: UserId) -> Result<Option<ResourceRow>, StoreError>;
-    /// In the order they were created; `skip` from 0.
+    /// `skip` from 0; `total` counts all of the tenant's.
     fn resources(&self, tenant: TenantId, skip: usize, limit: usize)
     -> Result<Page<ResourceRow>, StoreError>;
 
@@ -97,6 +98,7 @@ pub trait Directory {
     /// Of every tenant.
     fn all_groups(&self) -> Result<Vec<GroupRow>, StoreError>;
 
+    /// In the order of their ids, as are [`Directory::groups_of`].
     fn members(&self, group: GroupId) -> Result<Vec<ResourceId>, StoreError>;
     fn is_member(&self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError>;
     fn groups_of(&self, resource: ResourceId) -> Result<Vec<GroupId>, StoreError>;
@@ -104,7 +106,7 @@ pub trait Directory {
     fn person(&self, id: UserId) -> Result<Option<PersonRow>, StoreError>;
     fn person_by_subject(&self, subject: Subject) -> Result<Option<PersonRow>, StoreError>;
     fn people(&self) -> Result<Vec<PersonRow>, StoreError>;
-    /// The people behind a group's members.
+    /// The people behind a group's members, each once.
     fn people_in(&self, group: GroupId) -> Result<Vec<PersonRow>, StoreError>;
     /// Who holds a pinned name, whatever became of them.
     fn holder_of_name(&self, name: &PosixName) -> Result<Option<UserId>, StoreError>;
@@ -113,19 +115,28 @@ pub trait Directory {
 }
 
 pub trait DirectoryMut {
+    /// A resource never moves to another tenant; it may move to another person.
+    ///
     /// # Errors
-    /// [`StoreError::Taken`] when the tenant has a resource of that `userName`.
+    /// [`StoreError::Taken`] when the tenant has a resource of that `userName`; [`StoreError::Missing`] when the
+    /// person is not there.
     fn put_resource(&mut self, resource: &ResourceRow) -> Result<(), StoreError>;
     /// With its memberships; the person stays. Whether it was there.
     fn remove_resource(&mut self, tenant: TenantId, id: ResourceId) -> Result<bool, StoreError>;
+    /// A group never moves to another tenant.
     fn put_group(&mut self, group: &GroupRow) -> Result<(), StoreError>;
     /// With its memberships and grants. Whether it was there.
     fn remove_group(&mut self, tenant: TenantId, id: GroupId) -> Result<bool, StoreError>;
-    /// Whether it is new. The resource must be there.
+    /// Whether it is new.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when the group or the resource is not there.
     fn add_member(&mut self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError>;
     /// Whether it was there.
     fn remove_member(&mut self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError>;
     /// # Errors
-    /// [`StoreError::Taken`] when the subject, the name or the uid is another person's.
+    /// [`StoreError::Taken`] when the subject, the name or the uid is another person's; [`StoreError::Pinned`] when
+    /// the person has another tenant, object id, name or uid already, or would lose it. People are never removed, so
+    /// none of these is ever free again.
     fn put_person(&mut self, person: &PersonRow) -> Result<(), StoreError>;
 }

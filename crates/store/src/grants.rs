@@ -20,6 +20,8 @@ pub trait Grants {
 }
 
 pub trait GrantsMut {
+    /// # Errors
+    /// [`StoreError::Missing`] when the group is not there.
     fn put_grant(&mut self, grant: &GrantRow) -> Result<(), StoreError>;
     /// Whether it was there.
     fn remove_grant(&mut self, id: GrantId) -> Result<bool, StoreError>;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -19,7 +20,7 @@ pub trait WriteJob: Send {
     fn finish(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
-/// What a database adapter provides.
+/// What a database adapter provides. Neither call blocks: they are made from asynchronous tasks.
 pub trait Backend: Send + Sync {
     fn read(&self, job: Box<dyn ReadJob>);
     fn write(&self, job: Box<dyn WriteJob>);
@@ -72,6 +73,12 @@ impl Store {
     }
 }
 
+/// A panic in one use case is that caller's error; the thread and the others in the batch go on. What the closure
+/// could have left half done is in the database alone, and is rolled back.
+fn caught<T, E: From<StoreError>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+}
+
 struct Read<F, T, E> {
     work: F,
     reply: oneshot::Sender<Result<T, E>>,
@@ -84,9 +91,10 @@ where
     E: From<StoreError> + Send,
 {
     fn run(self: Box<Self>, tx: Result<&dyn ReadTx, StoreError>) {
-        let result = tx.map_err(E::from).and_then(self.work);
+        let Self { work, reply } = *self;
+        let result = tx.map_err(E::from).and_then(|tx| caught(|| work(tx)));
         // Nobody waits any more: the request was given up.
-        let _ = self.reply.send(result);
+        let _ = reply.send(result);
     }
 }
 
@@ -103,7 +111,7 @@ where
     E: From<StoreError> + Send,
 {
     fn run(&mut self, tx: &mut dyn WriteTx) -> bool {
-        self.result = self.work.take().map(|work| work(tx));
+        self.result = self.work.take().map(|work| caught(|| work(tx)));
         matches!(self.result, Some(Ok(_)))
     }
 

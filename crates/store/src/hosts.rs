@@ -8,11 +8,13 @@ use crate::{SecretHash, StoreError};
 pub struct HostRow {
     pub id: HostId,
     pub name: HostName,
-    /// All names that its certificate carries, `name` first. A name belongs to one host that is not retired.
+    /// All names that its certificate carries, `name` first. A name belongs to one host that is not retired; a retired
+    /// host keeps them as history only.
     pub names: Vec<HostName>,
     pub tags: Tags,
     pub state: HostState,
-    /// OpenSSH line of the key that signs its requests, and the key's fingerprint (`SHA256:…`), unique.
+    /// OpenSSH line of the key that signs its requests, and the key's fingerprint (`SHA256:…`), unique among all
+    /// hosts, the retired too.
     pub machine_key: String,
     pub machine_fingerprint: String,
     pub generation: Generation,
@@ -57,7 +59,13 @@ pub trait HostsMut {
     /// # Errors
     /// [`StoreError::Taken`] when a name or the machine key is another host's.
     fn put_host(&mut self, host: &HostRow) -> Result<(), StoreError>;
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such host.
     fn set_generation(&mut self, id: HostId, generation: Generation) -> Result<(), StoreError>;
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such host.
     fn put_report(&mut self, id: HostId, report: &ReportRow) -> Result<(), StoreError>;
+    /// # Errors
+    /// [`StoreError::Taken`] when the hash is another token's.
     fn put_enroll_token(&mut self, token: &EnrollTokenRow) -> Result<(), StoreError>;
 }

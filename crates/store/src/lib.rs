@@ -4,6 +4,16 @@
 //! savepoint: when it returns `Err`, nothing of it stays; when `write` returns `Ok`, all of it is durable. No
 //! transaction is ever held across an `await`. Lookups give `Option`: that something is not there is an answer, not an
 //! error. [`conformance`] is this contract as tests, for whatever database stands behind it.
+//!
+//! What holds for every call:
+//! - A call that errs changes nothing, also when the closure goes on and returns `Ok`: insert, see [`StoreError::Taken`],
+//!   look.
+//! - `put_…` inserts the row, or replaces the one with its id. Rows that it names must be there already, else
+//!   [`StoreError::Missing`]: the person before the resource, the session before the certificate.
+//! - Lists are in the order in which the rows were first put, where nothing else is said.
+//! - Times are kept in microseconds; what is finer is cut off, so that no time gets later by being stored.
+//! - Without regard to case means: equal after [`folded`].
+#![expect(clippy::missing_errors_doc, reason = "every call can end in a StoreError, which says it all")]
 
 mod audit_log;
 mod certificates;
@@ -28,6 +38,12 @@ pub use handle::{Backend, ReadJob, Store, WriteJob};
 pub use hosts::{EnrollTokenRow, HostRow, Hosts, HostsMut, ReportRow};
 pub use meta::{Meta, MetaMut};
 pub use tokens::{ScimTokenRow, ScimTokens, ScimTokensMut, SecretHash};
+
+/// The form in which names are compared without regard to case: Unicode lower case, in every adapter alike.
+#[must_use]
+pub fn folded(name: &str) -> String {
+    name.to_lowercase()
+}
 
 /// Everything that can be asked.
 pub trait ReadTx: AuditLog + Certificates + Directory + Grants + Hosts + Meta + ScimTokens {}

@@ -4,7 +4,7 @@ use crate::StoreError;
 
 /// The CA's own counters.
 pub trait Meta {
-    /// The last number of the revocation list.
+    /// The last number of the revocation list; [`Generation::ZERO`] before the first.
     fn krl_number(&self) -> Result<Generation, StoreError>;
     /// The serial that the next certificate gets; `None` before the first.
     fn next_serial(&self) -> Result<Option<Serial>, StoreError>;

@@ -26,5 +26,7 @@ pub trait ScimTokens {
 }
 
 pub trait ScimTokensMut {
+    /// # Errors
+    /// [`StoreError::Taken`] when the hash is another token's.
     fn put_scim_token(&mut self, token: &ScimTokenRow) -> Result<(), StoreError>;
 }
