@@ -1,3 +1,4 @@
 //! The integration tests: one binary, because each links everything.
 
+mod architecture;
 mod bench;

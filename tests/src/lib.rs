@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod browser;
 pub mod command;
+pub mod demo;
 pub mod host;
 pub mod lab;
 pub mod oidc_provider;

@@ -117,13 +117,8 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub fn id(&self) -> Result<u32> {
-        let id = self.child.id();
-        if !self.inside {
-            return Ok(id);
-        }
-        let path = format!("/proc/{id}/task/{id}/children");
-        let children = || fs::read_to_string(&path).ok()?.split_whitespace().next()?.parse().ok();
-        wait_until(&format!("{} to have begun", self.name), Duration::from_secs(5), children)
+        let what = format!("{} to have begun", self.name);
+        wait_until(&what, Duration::from_secs(5), || self.id_by_now())
     }
 
     /// All standard output so far.
@@ -187,7 +182,10 @@ impl Process {
     ///
     /// # Errors
     /// It has ended.
-    pub fn signal(&self, signal: Signal) -> Result<()> {
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        if !self.is_running() {
+            bail!("cannot send {signal}: {} has ended\n{}", self.name, self.said());
+        }
         let id = Pid::from_raw(i32::try_from(self.id()?)?);
         kill(id, signal).with_context(|| format!("cannot send {signal} to {}", self.name))
     }
@@ -210,6 +208,15 @@ impl Process {
         self.wait(Duration::from_secs(10))
     }
 
+    fn id_by_now(&self) -> Option<u32> {
+        let id = self.child.id();
+        if !self.inside {
+            return Some(id);
+        }
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+        children.split_whitespace().next()?.parse().ok()
+    }
+
     fn find_line(&self, text: &str) -> Option<String> {
         [self.stdout(), self.stderr()].iter().find_map(|output| {
             output
@@ -226,8 +233,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Of a program inside a host this is its nsenter; the program asked to die with it.
-        drop(self.child.kill());
+        // A program inside a host is killed before the nsenter outside that is its parent: an orphan would be
+        // for the machine's own first process to wait for, and the host's end would wait for that.
+        let program = self.id_by_now().and_then(|id| i32::try_from(id).ok());
+        if !program.is_some_and(|id| self.is_running() && kill(Pid::from_raw(id), Signal::SIGKILL).is_ok()) {
+            drop(self.child.kill());
+        }
         drop(self.child.wait());
     }
 }

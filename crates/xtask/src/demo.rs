@@ -1,6 +1,8 @@
 //! `cargo xtask demo`: builds the programs, then hands over to the story (tests/src/bin/demo.rs).
 
-use anyhow::{Result, bail};
+use std::os::unix::process::CommandExt as _;
+
+use anyhow::{Context as _, Result, bail};
 
 use crate::privilege::root_command;
 use crate::steps::{self, Steps};
@@ -20,5 +22,7 @@ pub(crate) fn run(keep: bool) -> Result<()> {
     if keep {
         story.arg("--keep");
     }
-    steps::run(&mut story)
+    // In place of this process: an interrupt from the terminal then reaches the story alone, and the prompt
+    // comes back when it has cleared up.
+    Err(story.exec()).context("cannot start the demonstration")
 }

@@ -34,8 +34,8 @@ impl Host {
     ///
     /// # Errors
     /// It does not run, or does not answer afterwards.
-    pub fn reload_sshd(&self) -> Result<()> {
-        self.sshd.as_ref().context("sshd was not started")?.signal(Signal::SIGHUP)?;
+    pub fn reload_sshd(&mut self) -> Result<()> {
+        self.sshd.as_mut().context("sshd was not started")?.signal(Signal::SIGHUP)?;
         self.wait_for_sshd()
     }
 
