@@ -5,7 +5,9 @@
 //! what it names and not everything; what is not there is removed without complaint; nulls clear.
 
 mod edit;
+mod list;
 mod members;
+mod selected;
 
 use serde_json::{Map, Value};
 

@@ -6,3 +6,6 @@
 mod common;
 mod entra_groups;
 mod entra_users;
+mod filters;
+mod properties;
+mod rendering;
