@@ -153,6 +153,11 @@ impl Patch {
         };
         for (key, value) in map {
             let path = self.key(key, value)?;
+            if matches!(&path, Path::Extension(urn) if urn == self.kind.urn()) {
+                let inner = Operation { op: operation.op, path: None, value: Some(value.clone()) };
+                self.pathless(&inner)?;
+                continue;
+            }
             // Clients send back what they were given: what is ours is passed over, not refused.
             if owned_by_server(&path).is_none() {
                 self.at(operation.op, &path, Some(value.clone()))?;

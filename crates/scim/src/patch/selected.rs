@@ -10,7 +10,7 @@ use crate::filter::{Compare, Filter, Literal};
 use crate::matching;
 use crate::normal::{self, is_unassigned, type_name, within_limit};
 use crate::path::Path;
-use crate::schema::Attribute;
+use crate::schema::{Attribute, Type};
 
 /// The values of an attribute that match a filter, as in `emails[type eq "work"].value`.
 pub(super) struct Selected<'a> {
@@ -27,6 +27,12 @@ impl Selected<'_> {
         op: Op,
         value: Option<Value>,
     ) -> Result<Option<Value>, ScimError> {
+        if self.attribute.is_some_and(|known| known.kind != Type::Complex) {
+            return Err(ScimError::InvalidPath(format!(
+                "{}: the attribute has no sub-attributes",
+                self.path
+            )));
+        }
         let (list, was_list) = match old {
             None => (Vec::new(), self.attribute.is_none_or(|known| known.multi)),
             Some(Value::Array(list)) => (list, true),
@@ -81,14 +87,21 @@ impl Selected<'_> {
         }
         for index in matching {
             let Some(slot) = list.get_mut(index) else { continue };
-            let map = match std::mem::take(slot) {
-                Value::Object(map) => map,
-                simple => Map::from_iter([("value".to_owned(), simple)]),
+            *slot = match std::mem::take(slot) {
+                Value::Object(map) => self.changed(map, new.clone())?,
+                simple => self.simple(&simple, &new)?,
             };
-            *slot = self.changed(map, new.clone())?;
             keep_one_primary(&mut list, index);
         }
         Ok(list)
+    }
+
+    /// A value without sub-attributes, in a list whose schema we do not know.
+    fn simple(&self, old: &Value, new: &Value) -> Result<Value, ScimError> {
+        let whole = self.sub.is_none_or(|sub| sub.eq_ignore_ascii_case("value"));
+        let alike = whole && !matches!(new, Value::Array(_) | Value::Object(_));
+        let refused = || ScimError::InvalidPath(format!("{}: {} has no parts", self.path, type_name(old)));
+        alike.then(|| new.clone()).ok_or_else(refused)
     }
 
     fn changed(&self, map: Map<String, Value>, new: Value) -> Result<Value, ScimError> {

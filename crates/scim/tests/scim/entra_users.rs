@@ -518,3 +518,42 @@ fn a_document_cannot_grow_for_ever() {
     document = User::from_document(object(patch_user(&document, add("custom1")).unwrap()));
     assert!(matches!(patch_user(&document, add("custom2")), Err(ScimError::TooMany(_))));
 }
+
+#[test]
+fn a_simple_value_never_becomes_an_object() {
+    let before = user(json!({"userName": "a", "title": "SRE", "tags": ["x", "y"]}));
+    for path in [
+        "title[value eq \"SRE\"]",
+        "title[value eq \"SRE\"].value",
+        "userName[value eq \"a\"].value",
+        "active[value eq true]",
+    ] {
+        for op in ["Add", "Replace", "Remove"] {
+            let refused = patch_user(&before, json!([{"op": op, "path": path, "value": "b"}])).unwrap_err();
+            assert!(matches!(refused, ScimError::InvalidPath(_)), "{op} {path}: {refused}");
+        }
+    }
+    let run = |operation: Value| patch_user(&before, json!([operation])).map(|after| after["tags"].clone());
+    assert_eq!(
+        run(json!({"op": "replace", "path": "tags[value eq \"x\"]", "value": "z"})).unwrap(),
+        json!(["z", "y"])
+    );
+    assert_eq!(run(json!({"op": "remove", "path": "tags[value eq \"x\"]"})).unwrap(), json!(["y"]));
+    assert_eq!(
+        run(json!({"op": "add", "path": "tags", "value": ["y", "z"]})).unwrap(),
+        json!(["x", "y", "z"])
+    );
+    assert!(run(json!({"op": "replace", "path": "tags[value eq \"x\"].part", "value": "z"})).is_err());
+}
+
+#[test]
+fn core_attributes_under_their_schema() {
+    let core = "urn:ietf:params:scim:schemas:core:2.0:User";
+    for operation in [
+        json!({"op": "replace", "path": core, "value": {"title": "CTO"}}),
+        json!({"op": "replace", "value": {core: {"title": "CTO"}}}),
+        json!({"op": "replace", "value": {format!("{core}:title"): "CTO"}}),
+    ] {
+        assert_eq!(patch_user(&mara(), json!([operation])).unwrap(), with(&mara(), json!({"title": "CTO"})));
+    }
+}

@@ -109,7 +109,7 @@ fn path_text() -> impl Strategy<Value = String> {
             "active", "displayName", "title", "name", "name.givenName", "emails", "emails.value", "roles", "nickName",
             "emails[type eq \"work\"]", "emails[type eq \"work\"].value", "emails[type eq \"home\"].value",
             "roles[primary eq \"True\"].value", "manager", "manager[value eq \"x\"]", "department", "members",
-            "members[value eq \"a\"]", "externalId", "userName", ENTERPRISE,
+            "members[value eq \"a\"]", "title[value eq \"SRE\"]", "active[value eq true].value", "externalId", "userName", ENTERPRISE,
         ]).prop_map(str::to_owned),
         1 => path().prop_map(|path| path.to_string()),
         1 => any::<String>(),
