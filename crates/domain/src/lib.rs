@@ -4,6 +4,7 @@
 //! from then on: a [`Principal`] has no comma, a [`HostName`] is lower case, [`Principals`] is never empty.
 
 mod clock;
+mod extension;
 mod generation;
 mod host_name;
 mod id;
@@ -17,6 +18,7 @@ mod tags;
 mod uid;
 
 pub use clock::Clock;
+pub use extension::{Extension, UnknownExtension};
 pub use generation::Generation;
 pub use host_name::{HostName, HostNameError, HostPattern, HostPatternError, HostPatterns};
 pub use id::{
