@@ -51,7 +51,8 @@ fn deny() -> Command {
 /// hosts fail and say why: a test that silently did not run proves nothing.
 fn as_root(cargo: &mut Command) -> &mut Command {
     if Privilege::of_caller() == Privilege::Sudo
-        && let Ok(xtask) = std::env::current_exe()
+        // By its place, not by what runs now: the build step may just have replaced the file.
+        && let Ok(xtask) = paths::binary("xtask")
     {
         let arch = std::env::consts::ARCH.to_uppercase();
         cargo.env(
