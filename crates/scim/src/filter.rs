@@ -120,6 +120,18 @@ impl Filter {
         }
     }
 
+    /// How many conditions are evaluated at most.
+    pub(crate) fn terms(&self) -> usize {
+        match self {
+            Self::And(terms) | Self::Or(terms) => terms.iter().map(Self::terms).sum(),
+            Self::Not(inner) => inner.terms(),
+            Self::Compare { target, .. } | Self::Present(target) => match target {
+                Path::Values { filter, .. } => 1 + filter.terms(),
+                Path::Attr(_) | Path::Extension(_) => 1,
+            },
+        }
+    }
+
     /// `name eq "text"` on one of the attributes that have an index.
     fn equality(&self) -> Option<(Indexed, String)> {
         let Self::Compare { target: Path::Attr(attr), op: Compare::Equal, value } = self else { return None };

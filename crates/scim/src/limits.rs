@@ -7,6 +7,11 @@ pub const MAX_JSON_DEPTH: usize = 32;
 /// Operations in one PATCH. Entra batches at most some dozens; a path-less operation counts once.
 pub const MAX_OPERATIONS: usize = 1000;
 
+/// Pairs of values and conditions that one PATCH may look at: values that are there, times values that come or
+/// terms that select. A thousand operations of forty terms on 250 values would keep a core busy for seconds; real
+/// requests stay under a thousand pairs.
+pub const MAX_COMPARISONS: usize = 100_000;
+
 /// Bytes in one filter, path or attribute list. The longest that a client is known to send is a few hundred
 /// bytes; 8 KiB is also what common HTTP servers allow for a whole request line.
 pub const MAX_FILTER_LENGTH: usize = 8 * 1024;

@@ -108,7 +108,8 @@ pub fn apply(
     if operations.len() > MAX_OPERATIONS {
         return Err(ScimError::TooMany(format!("a request may have {MAX_OPERATIONS} operations")));
     }
-    let mut patch = Patch { kind, document: document.clone(), members: Vec::new() };
+    let mut patch =
+        Patch { kind, document: document.clone(), members: Vec::new(), budget: edit::Budget::new() };
     for operation in operations {
         patch.run(operation)?;
     }
@@ -124,6 +125,7 @@ struct Patch {
     kind: Kind,
     document: Map<String, Value>,
     members: Vec<MemberChange>,
+    budget: edit::Budget,
 }
 
 impl Patch {
@@ -190,7 +192,7 @@ impl Patch {
         if op != Op::Remove && value.is_none() {
             return Err(ScimError::InvalidValue(format!("{path} needs a value")));
         }
-        edit::at(self.kind, &mut self.document, op, path, value)
+        edit::at(self.kind, &mut self.document, op, path, value, &mut self.budget)
     }
 }
 

@@ -6,6 +6,7 @@ use super::Op;
 use super::list::{append, remove_value};
 use super::selected::Selected;
 use crate::ScimError;
+use crate::limits::MAX_COMPARISONS;
 use crate::normal;
 use crate::path::{AttrPath, Path, Place, key_of};
 use crate::resource::not_an_object;
@@ -18,11 +19,13 @@ pub(super) fn at(
     op: Op,
     path: &Path,
     value: Option<Value>,
+    budget: &mut Budget,
 ) -> Result<(), ScimError> {
     match path {
-        Path::Extension(urn) => extension(kind, document, op, urn, value),
+        Path::Extension(urn) => extension(kind, document, op, urn, value, budget),
         Path::Attr(attr) => {
             let place = Place::find(kind, document, attr);
+            budget.charge(length(place.get(document)), length(value.as_ref()))?;
             change(document, &place, |slot| match &attr.sub {
                 None => whole(slot, place.attribute, op, value),
                 Some(sub) => within(slot, place.attribute, op, attr, sub, value),
@@ -30,9 +33,37 @@ pub(super) fn at(
         }
         Path::Values { attr, filter, sub } => {
             let place = Place::find(kind, document, attr);
+            budget.charge(length(place.get(document)), filter.terms())?;
             let target = Selected { attribute: place.attribute, filter, sub: sub.as_deref(), path };
             change(document, &place, |slot| target.run(slot, op, value))
         }
+    }
+}
+
+/// What is left of [`MAX_COMPARISONS`].
+pub(super) struct Budget(usize);
+
+impl Budget {
+    pub(super) const fn new() -> Self {
+        Self(MAX_COMPARISONS)
+    }
+
+    fn charge(&mut self, there: usize, conditions: usize) -> Result<(), ScimError> {
+        let left = self.0.checked_sub(there.saturating_mul(conditions));
+        self.0 = left.ok_or_else(|| {
+            ScimError::TooMany(
+                "the operations together look at too many values; send fewer of them".to_owned(),
+            )
+        })?;
+        Ok(())
+    }
+}
+
+fn length(value: Option<&Value>) -> usize {
+    match value {
+        Some(Value::Array(list)) => list.len(),
+        Some(_) => 1,
+        None => 0,
     }
 }
 
@@ -43,6 +74,7 @@ fn extension(
     op: Op,
     urn: &str,
     value: Option<Value>,
+    budget: &mut Budget,
 ) -> Result<(), ScimError> {
     let key = key_of(document, urn).unwrap_or(urn).to_owned();
     match value {
@@ -62,7 +94,7 @@ fn extension(
                         return Err(ScimError::InvalidPath(format!("{name:?} is not an attribute of {urn}")));
                     }
                 };
-                at(kind, document, op, &path, Some(value))?;
+                at(kind, document, op, &path, Some(value), budget)?;
             }
         }
         Some(other) => return Err(not_an_object(urn, &other)),

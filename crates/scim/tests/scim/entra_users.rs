@@ -361,6 +361,10 @@ fn a_new_primary_replaces_the_old_one() {
         after.unwrap()["emails"],
         json!([{"type": "work", "value": "w", "primary": false}, {"type": "home", "value": "h", "primary": true}])
     );
+    let path = "emails[type eq \"home\" and primary eq true].value";
+    let created = patch_user(&before, json!([{"op": "replace", "path": path, "value": "h"}])).unwrap();
+    assert_eq!(created["emails"][0]["primary"], json!(false));
+    assert_eq!(created["emails"][1], json!({"type": "home", "primary": true, "value": "h"}));
 }
 
 #[test]
@@ -508,6 +512,32 @@ fn bad_operations_are_refused_by_name() {
     assert_eq!(refused(json!(many)), "tooMany");
     let values: Vec<_> = (0..300).map(|index| json!({"value": index.to_string()})).collect();
     assert_eq!(refused(json!([{"op": "add", "path": "roles", "value": values}])), "tooMany");
+}
+
+#[test]
+fn countless_comparisons_are_refused() {
+    let values: Vec<_> = (0..250).map(|index| index.to_string()).collect();
+    let before = user(json!({"userName": "a", "tags": values}));
+    let path = format!("tags[{}]", vec!["value eq \"zzzz\""; 40].join(" or "));
+    let search = vec![json!({"op": "remove", "path": path}); 900];
+    assert!(matches!(patch_user(&before, json!(search)), Err(ScimError::TooMany(_))));
+    assert!(patch_user(&before, json!(search[..9])).is_ok());
+    let append = vec![json!({"op": "add", "path": "tags", "value": vec!["0"; 250]}); 900];
+    assert!(matches!(patch_user(&before, json!(append)), Err(ScimError::TooMany(_))));
+}
+
+#[test]
+fn an_empty_object_names_no_value() {
+    let before = user(json!({"userName": "a", "roles": [{"value": "one"}, {"value": "two"}]}));
+    let roles = |value| {
+        patch_user(&before, json!([{"op": "Remove", "path": "roles", "value": value}]))
+            .map(|after| after["roles"].clone())
+    };
+    let both = json!([{"value": "one"}, {"value": "two"}]);
+    assert_eq!(roles(json!([{}])).unwrap(), both);
+    assert_eq!(roles(json!([{"value": null}])).unwrap(), both);
+    assert_eq!(roles(json!([{"$ref": null, "value": "one"}])).unwrap(), json!([{"value": "two"}]));
+    assert!(roles(json!([])).is_err());
 }
 
 #[test]

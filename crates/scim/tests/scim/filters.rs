@@ -102,6 +102,7 @@ fn times_are_compared_as_times() {
     finds("meta.lastModified lt \"2026-11-21T10:00:00.5Z\"");
     finds("meta.lastModified eq \"2026-11-21T11:00:00+01:00\"");
     misses("meta.lastModified gt \"2026-11-21T10:00:00Z\"");
+    finds("meta.lastModified sw \"2026-11-21T10:00:00Z\"");
 }
 
 #[test]
