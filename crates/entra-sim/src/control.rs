@@ -74,10 +74,7 @@ async fn this_machine_only(Extension(peer): Extension<Peer>, request: Request, n
 }
 
 async fn directory(State(core): State<Arc<Core>>) -> Json<Value> {
-    let state = core.state();
-    let mut directory = json!(state.tenant);
-    directory["issuer"] = json!(core.issuer(state.tenant.tenant));
-    Json(directory)
+    Json(json!(core.state().tenant))
 }
 
 async fn add_user(State(core): State<Arc<Core>>, Body(mut body): Body<Value>) -> Reply {

@@ -49,7 +49,7 @@ pub struct User {
     /// The object id (`oid`).
     pub oid: Uuid,
     pub upn: String,
-    #[serde(skip_serializing)]
+    #[serde(default, skip_serializing)]
     pub password: Password,
     #[serde(default)]
     pub given_name: String,

@@ -15,6 +15,7 @@ use url::Url;
 pub(crate) const TENANT: &str = "7b1e4c52-0d3a-4f6e-9a41-5c2f8e90d311";
 pub(crate) const CLIENT: &str = "c11e0001-5a5a-4b4b-8c8c-0000000000c1";
 pub(crate) const MARA: &str = "0a0a0a0a-1111-4222-8333-444455556666";
+pub(crate) const SRE: &str = "3c3c3c3c-2222-4333-8444-555566667777";
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const REDIRECT: &str = "http://localhost:53682";
 pub(crate) const FILE: &str = r#"

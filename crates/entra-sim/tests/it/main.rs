@@ -4,3 +4,11 @@
 mod browser;
 #[cfg(test)]
 mod common;
+#[cfg(test)]
+mod control;
+#[cfg(test)]
+mod device;
+#[cfg(test)]
+mod provision;
+#[cfg(test)]
+mod recorder;

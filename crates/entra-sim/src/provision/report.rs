@@ -1,0 +1,93 @@
+//! What a cycle did.
+
+use serde::Serialize;
+
+use super::dialect::Dialect;
+use super::plan::Cycle;
+
+/// The counts of one cycle.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub cycle: Cycle,
+    pub dialect: Dialect,
+    pub scim_url: String,
+    /// HTTP requests sent.
+    pub requests: u64,
+    pub users: Counts,
+    pub groups: Counts,
+    pub members: Members,
+    pub failures: Vec<Failure>,
+}
+
+/// Objects by what became of them.
+#[derive(Clone, Copy, Debug, Default, Serialize, PartialEq, Eq)]
+pub struct Counts {
+    pub created: u64,
+    pub updated: u64,
+    pub disabled: u64,
+    pub enabled: u64,
+    pub deleted: u64,
+    pub unchanged: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, PartialEq, Eq)]
+pub struct Members {
+    pub added: u64,
+    pub removed: u64,
+}
+
+/// One request that did not succeed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failure {
+    /// The user or group, by the name it has in the directory.
+    pub object: String,
+    pub method: String,
+    pub path: String,
+    /// Absent when no answer came.
+    pub status: Option<u16>,
+    pub detail: String,
+}
+
+/// One request and its answer, for showing progress.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exchange {
+    pub method: String,
+    /// Path and query after the SCIM base.
+    pub path: String,
+    pub status: Option<u16>,
+    pub object: String,
+}
+
+impl Report {
+    /// One line for people.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let counts = |counts: &Counts| {
+            format!(
+                "{} created, {} updated, {} disabled, {} enabled, {} deleted, {} unchanged",
+                counts.created,
+                counts.updated,
+                counts.disabled,
+                counts.enabled,
+                counts.deleted,
+                counts.unchanged
+            )
+        };
+        format!(
+            "{} requests; users: {}; groups: {}; members: {} added, {} removed; {} failed",
+            self.requests,
+            counts(&self.users),
+            counts(&self.groups),
+            self.members.added,
+            self.members.removed,
+            self.failures.len()
+        )
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let status = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        write!(f, "{} {} ({}): {status}: {}", self.method, self.path, self.object, self.detail)
+    }
+}
