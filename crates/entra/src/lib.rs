@@ -1,12 +1,14 @@
 //! The issuer's side of Sallyport: what a Microsoft Entra ID token proves, and how a person gets one.
 //!
 //! For the server: [`verify`] is pure (token, keys, expectation, time), [`Issuer`] keeps the keys fresh around it.
-//! Any OpenID Provider that states `oid` and `tid` will do; Entra's habits are known here.
+//! For the command line: [`Login`] discovers the issuer, then signs in by [`BrowserLogin`], by [`DeviceLogin`] or
+//! with a refresh token. Any OpenID Provider that states `oid` and `tid` will do; Entra's habits are known here.
 
 mod claims;
 mod http;
 mod issuer;
 mod keys;
+mod login;
 #[cfg(test)]
 mod loopback;
 #[cfg(test)]
@@ -18,6 +20,7 @@ mod verify;
 pub use http::{HttpClient, HttpError};
 pub use issuer::{Issuer, VerifyError};
 pub use keys::KeySet;
+pub use login::{BrowserLogin, Callback, DeviceLogin, Login, LoginError, ProviderError, Tokens};
 pub use provider::{DiscoveryError, acceptable_url};
 pub use token_error::{Flaw, TokenError};
 pub use verify::{Expect, LARGEST_TOKEN, TOLERANCE, TokenId, Verified, verify};
