@@ -1,4 +1,4 @@
 //! The test bench itself: what the other tests take for granted.
 
 mod hosts;
-mod provider;
+mod sign_in;
