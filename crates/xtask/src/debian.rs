@@ -17,6 +17,12 @@ pub(crate) fn install(needs: &[Debian]) -> Result<()> {
     if paths::program("apt-get").is_none() {
         bail!("{advice}\n  (there is no apt-get here: use this system's own packages of the same programs)");
     }
+    for need in &missing {
+        eprintln!("installing the Debian package {}", need.package);
+        if let Some(remark) = &need.remark {
+            eprintln!("  {remark}");
+        }
+    }
     for arguments in apt_calls(&missing) {
         let Some(mut env) = root_command("env") else { bail!(advice) };
         env.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120", "-qq"]);
@@ -79,6 +85,7 @@ mod tests {
             package: package.to_owned(),
             provides: vec![program.to_owned()],
             python_modules: Vec::new(),
+            remark: None,
         }
     }
 

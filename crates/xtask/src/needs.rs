@@ -25,6 +25,8 @@ pub(crate) struct Debian {
     pub(crate) provides: Vec<String>,
     #[serde(default)]
     pub(crate) python_modules: Vec<String>,
+    /// What the installation does to the machine beyond adding files.
+    pub(crate) remark: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -20,6 +20,7 @@ fn install_folder(folder: &Path) -> Result<()> {
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
+    eprintln!("installing the npm modules of {}", folder.display());
     // No package may run code of its own at install time.
     steps::run(
         Command::new(paths::tool("node"))

@@ -21,6 +21,7 @@ pub(crate) fn install(needs: &[Python]) -> Result<()> {
     if venv.exists() {
         fs::remove_dir_all(&venv).with_context(|| format!("cannot remove {}", venv.display()))?;
     }
+    eprintln!("installing {} PyPI packages into .tools/python", needs.len());
     let python = paths::python().ok_or_else(|| anyhow!("python3 is missing"))?;
     steps::run(Command::new(python).args(["-m", "venv"]).arg(&venv))?;
     let list = venv.join("requirements.txt");
