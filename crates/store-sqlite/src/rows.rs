@@ -1,0 +1,13 @@
+//! The promise, table by table.
+
+mod audit_log;
+mod certificates;
+mod directory;
+mod grants;
+mod groups;
+mod hosts;
+mod meta;
+mod people;
+mod resources;
+mod sessions;
+mod tokens;

@@ -1,0 +1,63 @@
+use rusqlite::params;
+use sallyport_domain::{GrantId, GroupId};
+use sallyport_store::{GrantRow, Grants, GrantsMut, StoreError};
+
+use crate::cells::{Cells, FromRow};
+use crate::tx::Tx;
+use crate::values::{json, micros};
+
+macro_rules! grants {
+    ($which:literal) => {
+        concat!("SELECT id, group_id, tags, sudo, created_at FROM grants ", $which)
+    };
+}
+
+impl FromRow for GrantRow {
+    const TABLE: &'static str = "grants";
+    fn from_row(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: cells.take("id")?,
+            group: cells.take("group_id")?,
+            tags: cells.take("tags")?,
+            sudo: cells.take("sudo")?,
+            created_at: cells.take("created_at")?,
+        })
+    }
+}
+
+impl Grants for Tx<'_> {
+    fn grant(&self, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
+        self.one(grants!("WHERE id = ?1"), [id.to_string()])
+    }
+
+    fn grants(&self) -> Result<Vec<GrantRow>, StoreError> {
+        self.all(grants!("ORDER BY position"), [])
+    }
+
+    fn grants_of(&self, group: GroupId) -> Result<Vec<GrantRow>, StoreError> {
+        self.all(grants!("WHERE group_id = ?1 ORDER BY position"), [group.to_string()])
+    }
+}
+
+impl GrantsMut for Tx<'_> {
+    fn put_grant(&mut self, grant: &GrantRow) -> Result<(), StoreError> {
+        self.change(
+            "INSERT INTO grants (id, group_id, tags, sudo, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (id) DO UPDATE SET group_id = excluded.group_id, tags = excluded.tags, \
+             sudo = excluded.sudo, created_at = excluded.created_at",
+            params![
+                grant.id.to_string(),
+                grant.group.to_string(),
+                json(&grant.tags)?,
+                grant.sudo,
+                micros(grant.created_at),
+            ],
+            "group",
+        )?;
+        Ok(())
+    }
+
+    fn remove_grant(&mut self, id: GrantId) -> Result<bool, StoreError> {
+        Ok(self.change("DELETE FROM grants WHERE id = ?1", [id.to_string()], "")? == 1)
+    }
+}

@@ -1,0 +1,51 @@
+use rusqlite::params;
+use sallyport_domain::{Generation, Serial};
+use sallyport_store::{Meta, MetaMut, StoreError};
+
+use crate::cells::{Cells, FromRow};
+use crate::tx::Tx;
+use crate::values::whole;
+
+/// The only row of its table.
+struct Counters {
+    krl_number: Generation,
+    next_serial: Option<Serial>,
+}
+
+impl FromRow for Counters {
+    const TABLE: &'static str = "meta";
+    fn from_row(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        let _id: i64 = cells.take("id")?;
+        Ok(Self { krl_number: cells.take("krl_number")?, next_serial: cells.take("next_serial")? })
+    }
+}
+
+impl Tx<'_> {
+    fn counters(&self) -> Result<Counters, StoreError> {
+        self.one("SELECT id, krl_number, next_serial FROM meta WHERE id = 0", [])?.ok_or_else(|| {
+            StoreError::Inconsistent { table: Counters::TABLE, column: "id", row: "0".to_owned() }
+        })
+    }
+}
+
+impl Meta for Tx<'_> {
+    fn krl_number(&self) -> Result<Generation, StoreError> {
+        Ok(self.counters()?.krl_number)
+    }
+
+    fn next_serial(&self) -> Result<Option<Serial>, StoreError> {
+        Ok(self.counters()?.next_serial)
+    }
+}
+
+impl MetaMut for Tx<'_> {
+    fn set_krl_number(&mut self, number: Generation) -> Result<(), StoreError> {
+        self.change("UPDATE meta SET krl_number = ?1 WHERE id = 0", params![whole(number.value())?], "")?;
+        Ok(())
+    }
+
+    fn set_next_serial(&mut self, serial: Serial) -> Result<(), StoreError> {
+        self.change("UPDATE meta SET next_serial = ?1 WHERE id = 0", params![whole(serial.value())?], "")?;
+        Ok(())
+    }
+}

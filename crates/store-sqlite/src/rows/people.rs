@@ -1,0 +1,125 @@
+use rusqlite::params;
+use sallyport_domain::{ConflictReason, GroupId, PosixName, Subject, Uid, UserId};
+use sallyport_store::{PersonRow, StoreError};
+
+use crate::cells::{Cells, FromRow};
+use crate::tx::Tx;
+use crate::values::{json, text};
+
+macro_rules! people {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, tenant, object, user_name, display_name, emails, guest, state, reason, posix_name, uid ",
+            "FROM people ",
+            $which
+        )
+    };
+}
+
+impl FromRow for PersonRow {
+    const TABLE: &'static str = "people";
+    fn from_row(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: cells.take("id")?,
+            tenant: cells.take("tenant")?,
+            object: cells.take("object")?,
+            user_name: cells.take("user_name")?,
+            display_name: cells.take("display_name")?,
+            emails: cells.take("emails")?,
+            guest: cells.take("guest")?,
+            state: cells.take("state")?,
+            reason: cells.take("reason")?,
+            posix_name: cells.take("posix_name")?,
+            uid: cells.take("uid")?,
+        })
+    }
+}
+
+impl Tx<'_> {
+    pub(super) fn person_row(&self, id: UserId) -> Result<Option<PersonRow>, StoreError> {
+        self.one(people!("WHERE id = ?1"), [id.to_string()])
+    }
+
+    pub(super) fn person_of(&self, subject: Subject) -> Result<Option<PersonRow>, StoreError> {
+        self.one(
+            people!("WHERE tenant = ?1 AND object = ?2"),
+            [subject.tenant.to_string(), subject.object.to_string()],
+        )
+    }
+
+    pub(super) fn every_person(&self) -> Result<Vec<PersonRow>, StoreError> {
+        self.all(people!("ORDER BY position"), [])
+    }
+
+    pub(super) fn people_of(&self, group: GroupId) -> Result<Vec<PersonRow>, StoreError> {
+        self.all(
+            people!(
+                "WHERE id IN (SELECT resources.person FROM memberships \
+                 JOIN resources ON resources.position = memberships.resource_position \
+                 WHERE memberships.group_position = (SELECT position FROM groups WHERE id = ?1)) ORDER BY position"
+            ),
+            [group.to_string()],
+        )
+    }
+
+    pub(super) fn name_holder(&self, name: &PosixName) -> Result<Option<UserId>, StoreError> {
+        self.one_of(
+            PersonRow::TABLE,
+            "SELECT id FROM people WHERE posix_name = ?1",
+            [name.as_str()],
+            |cells| cells.take("id"),
+        )
+    }
+
+    /// People are never removed, so the highest uid there is was the last.
+    pub(super) fn highest_uid(&self) -> Result<Option<Uid>, StoreError> {
+        self.one_of(
+            PersonRow::TABLE,
+            "SELECT uid FROM people WHERE uid IS NOT NULL ORDER BY uid DESC LIMIT 1",
+            [],
+            |cells| cells.take("uid"),
+        )
+    }
+
+    pub(super) fn put_person_row(&self, person: &PersonRow) -> Result<(), StoreError> {
+        if let Some(before) = self.person_row(person.id)? {
+            keeps(&before, person)?;
+        }
+        self.change(
+            "INSERT INTO people (id, tenant, object, user_name, display_name, emails, guest, state, reason, \
+             posix_name, uid) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             ON CONFLICT (id) DO UPDATE SET object = excluded.object, user_name = excluded.user_name, \
+             display_name = excluded.display_name, emails = excluded.emails, guest = excluded.guest, \
+             state = excluded.state, reason = excluded.reason, posix_name = excluded.posix_name, uid = excluded.uid",
+            params![
+                person.id.to_string(),
+                person.tenant.to_string(),
+                text(person.object),
+                person.user_name,
+                person.display_name,
+                json(&person.emails)?,
+                person.guest,
+                person.state.as_str(),
+                person.reason.map(ConflictReason::as_str),
+                person.posix_name.as_ref().map(PosixName::as_str),
+                person.uid.map(Uid::value),
+            ],
+            "",
+        )?;
+        Ok(())
+    }
+}
+
+/// What was once set stays (architecture invariants 3 and 11): whoever wants it otherwise has a defect.
+fn keeps(before: &PersonRow, after: &PersonRow) -> Result<(), StoreError> {
+    let checks = [
+        (before.tenant == after.tenant, "tenant"),
+        (before.object.is_none() || before.object == after.object, "object id"),
+        (before.posix_name.is_none() || before.posix_name == after.posix_name, "POSIX name"),
+        (before.uid.is_none() || before.uid == after.uid, "uid"),
+    ];
+    match checks.into_iter().find(|(kept, _)| !kept) {
+        Some((_, what)) => Err(StoreError::Pinned(what)),
+        None => Ok(()),
+    }
+}

@@ -1,1 +1,0 @@
-//! The contract as tests: every adapter calls them with a function that makes an empty store.

@@ -1,0 +1,243 @@
+//! Rows to store: each numbered, each different in every column from the next.
+
+use jiff::{SignedDuration, Timestamp};
+use sallyport_domain::{
+    Generation, HostState, Id, Kind, ObjectId, PosixName, Serial, SessionId, Subject, Tags, TenantId, Uid,
+    UserId, UserState,
+};
+use serde_json::json;
+
+use crate::{
+    CertificateKind, CertificateRow, EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind, PersonRow,
+    ReportRow, ResourceRow, ScimTokenRow, SecretHash, SessionRow, Store, StoreError, TokenUse, WriteTx,
+};
+
+/// 2027-01-15T08:00:00Z.
+const NOW: i64 = 1_800_000_000;
+
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_second(NOW).unwrap()
+}
+
+pub(super) fn after(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
+/// Decimal digits are digits of a ULID as well.
+pub(super) fn id<K: Kind>(number: u32) -> Id<K> {
+    format!("{number:026}").parse().unwrap()
+}
+
+pub(super) fn tenant(number: u32) -> TenantId {
+    format!("{number:08}-0000-4000-8000-000000000001").parse().unwrap()
+}
+
+pub(super) fn object(number: u32) -> ObjectId {
+    format!("{number:08}-0000-4000-8000-000000000002").parse().unwrap()
+}
+
+pub(super) fn subject(number: u32) -> Subject {
+    Subject { tenant: tenant(1), object: object(number) }
+}
+
+pub(super) fn serial(number: u64) -> Serial {
+    Serial::new(number).unwrap()
+}
+
+pub(super) fn name(number: u32) -> PosixName {
+    format!("person{number}").parse().unwrap()
+}
+
+pub(super) fn uid(number: u32) -> Uid {
+    (70_000 + number).try_into().unwrap()
+}
+
+pub(super) fn tags(texts: &[&str]) -> Tags {
+    Tags::new(texts.iter().map(|text| text.parse().unwrap())).unwrap()
+}
+
+/// Of tenant 1, with subject and e-mail, without name and uid.
+pub(super) fn person(number: u32) -> PersonRow {
+    PersonRow {
+        id: id(number),
+        tenant: tenant(1),
+        object: Some(object(number)),
+        user_name: format!("Person{number}@contoso.test"),
+        display_name: format!("Pérson № {number}"),
+        emails: vec![format!("person{number}@contoso.test"), format!("p{number}@fabrikam.test")],
+        guest: false,
+        state: UserState::Active,
+        reason: None,
+        posix_name: None,
+        uid: None,
+    }
+}
+
+pub(super) fn pinned(number: u32) -> PersonRow {
+    PersonRow { posix_name: Some(name(number)), uid: Some(uid(number)), ..person(number) }
+}
+
+/// Of the person with the same number.
+pub(super) fn resource(number: u32) -> ResourceRow {
+    let document = json!({
+        "userName": format!("Person{number}@contoso.test"),
+        "name": { "formatted": "Ünïcode \u{1F512}\n\"quoted\"" },
+        "active": true,
+        "numbers": [0, -1, 9_007_199_254_740_991_u64, 0.5, null],
+    });
+    ResourceRow {
+        id: id(number),
+        tenant: tenant(1),
+        user: id(number),
+        user_name: format!("Person{number}@contoso.test"),
+        external_id: Some(object(number).to_string()),
+        document: document.as_object().unwrap().clone(),
+        created_at: now(),
+        modified_at: after(i64::from(number)),
+    }
+}
+
+pub(super) fn group(number: u32) -> GroupRow {
+    let document = json!({ "displayName": format!("Group {number}") });
+    GroupRow {
+        id: id(number),
+        tenant: tenant(1),
+        external_id: Some(object(1_000 + number).to_string()),
+        display_name: format!("Group {number}"),
+        document: document.as_object().unwrap().clone(),
+        created_at: now(),
+        modified_at: after(i64::from(number)),
+    }
+}
+
+/// To the group with the same number.
+pub(super) fn grant(number: u32) -> GrantRow {
+    GrantRow {
+        id: id(number),
+        group: id(number),
+        tags: tags(&["env=prod", "role=web"]),
+        sudo: number.is_multiple_of(2),
+        created_at: after(i64::from(number)),
+    }
+}
+
+/// Of the person with the same number.
+pub(super) fn session(number: u32) -> SessionRow {
+    SessionRow {
+        id: id(number),
+        user: id(number),
+        kind: if number.is_multiple_of(2) { LoginKind::Device } else { LoginKind::Browser },
+        began_at: after(i64::from(number)),
+        nonce: (!number.is_multiple_of(2)).then(|| format!("nonce-{number}")),
+        ended_at: None,
+    }
+}
+
+/// A person's, for an hour from now, out of the session with the person's number.
+pub(super) fn certificate(number: u64, user: u32) -> CertificateRow {
+    CertificateRow {
+        serial: serial(number),
+        kind: CertificateKind::User { user: id::<_>(user), session: id::<_>(user) },
+        request: id(user),
+        tbs: vec![0, 255, 10, 0],
+        valid_after: after(-300),
+        valid_before: after(3_600),
+        intended_at: now(),
+        issued_at: None,
+        revoked_at: None,
+    }
+}
+
+pub(super) fn token(text: &str, number: u64) -> TokenUse {
+    TokenUse {
+        token: text.to_owned(),
+        purpose: [7; 32],
+        serial: serial(number),
+        used_at: now(),
+        keep_until: after(3_600),
+    }
+}
+
+pub(super) fn host(number: u32) -> HostRow {
+    HostRow {
+        id: id(number),
+        name: format!("web-{number}.corp.test").parse().unwrap(),
+        names: vec![
+            format!("web-{number}.corp.test").parse().unwrap(),
+            format!("web-{number}").parse().unwrap(),
+        ],
+        tags: tags(&["env=prod"]),
+        state: HostState::Live,
+        machine_key: format!("ssh-ed25519 AAAA{number}"),
+        machine_fingerprint: format!("SHA256:{number:043}"),
+        generation: Generation::new(u64::from(number)),
+        enrolled_at: after(i64::from(number)),
+        report: ReportRow {
+            applied: Generation::new(1),
+            lease_until: Some(after(900)),
+            seen_at: Some(now()),
+            problems: vec![json!({ "code": "sshd_t", "detail": "line 3" })],
+        },
+    }
+}
+
+pub(super) fn enroll_token(number: u8) -> EnrollTokenRow {
+    EnrollTokenRow {
+        id: id(u32::from(number)),
+        hash: SecretHash([number; 32]),
+        names: sallyport_domain::HostPatterns::new(vec![
+            "*.corp.test".parse().unwrap(),
+            "!db.corp.test".parse().unwrap(),
+        ]),
+        tags: tags(&["env=prod"]),
+        uses_left: 3,
+        created_at: now(),
+        expires_at: after(3_600),
+        revoked_at: None,
+    }
+}
+
+pub(super) fn scim_token(number: u8) -> ScimTokenRow {
+    ScimTokenRow {
+        id: id(u32::from(number)),
+        tenant: tenant(1),
+        name: format!("entra {number}"),
+        hash: SecretHash([number; 32]),
+        created_at: now(),
+        expires_at: after(3_600),
+        last_used_at: None,
+        revoked_at: None,
+    }
+}
+
+/// What most tests need: the person, with a session.
+pub(super) fn sign_in(tx: &mut dyn WriteTx, number: u32) -> Result<(UserId, SessionId), StoreError> {
+    tx.put_person(&person(number))?;
+    let session = session(number);
+    tx.begin_session(&session)?;
+    Ok((session.user, session.id))
+}
+
+/// A write that must be taken.
+pub(super) async fn write<T: Send + 'static>(
+    store: &Store,
+    work: impl FnOnce(&mut dyn WriteTx) -> Result<T, StoreError> + Send + 'static,
+) -> T {
+    store.write(work).await.unwrap()
+}
+
+/// A read that must succeed.
+pub(super) async fn read<T: Send + 'static>(
+    store: &Store,
+    work: impl FnOnce(&dyn crate::ReadTx) -> Result<T, StoreError> + Send + 'static,
+) -> T {
+    store.read(work).await.unwrap()
+}
+
+/// A write that must be refused; why.
+pub(super) async fn refused<T: std::fmt::Debug + Send + 'static>(
+    store: &Store,
+    work: impl FnOnce(&mut dyn WriteTx) -> Result<T, StoreError> + Send + 'static,
+) -> StoreError {
+    store.write(work).await.unwrap_err()
+}
