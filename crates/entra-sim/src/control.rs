@@ -63,14 +63,18 @@ pub(crate) fn router() -> Router<Arc<Core>> {
 
 /// Loopback, or this machine's own address (which no packet from elsewhere can bear).
 async fn this_machine_only(Extension(peer): Extension<Peer>, request: Request, next: Next) -> Response {
-    let remote = peer.remote.ip().to_canonical();
-    if remote.is_loopback() || remote == peer.local.ip().to_canonical() {
+    if same_machine(peer) {
         next.run(request).await
     } else {
-        tracing::warn!(%remote, "control refused");
+        tracing::warn!(remote = %peer.remote, "control refused");
         Refused(StatusCode::FORBIDDEN, "the control API answers on its own machine only".to_owned())
             .into_response()
     }
+}
+
+fn same_machine(peer: Peer) -> bool {
+    let remote = peer.remote.ip().to_canonical();
+    remote.is_loopback() || remote == peer.local.ip().to_canonical()
 }
 
 async fn directory(State(core): State<Arc<Core>>) -> Json<Value> {
@@ -346,4 +350,22 @@ fn parse<T: DeserializeOwned>(body: Value) -> Result<T, Refused> {
 
 fn yes() -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_may_change_the_tenant() {
+        let peer = |remote: &str, local: &str| {
+            same_machine(Peer { remote: remote.parse().unwrap(), local: local.parse().unwrap() })
+        };
+        assert!(peer("127.0.0.1:5000", "127.0.0.1:443"));
+        assert!(peer("[::1]:5000", "[::1]:443"));
+        assert!(peer("[::ffff:127.0.0.1]:5000", "[::ffff:127.0.0.1]:443"));
+        assert!(peer("192.0.2.1:5000", "192.0.2.1:443"));
+        assert!(!peer("192.0.2.2:5000", "192.0.2.1:443"));
+        assert!(!peer("[::ffff:192.0.2.2]:5000", "[::ffff:192.0.2.1]:443"));
+    }
 }

@@ -71,7 +71,7 @@ impl Authority {
         let domain = |user: &User| user.upn.rsplit('@').next().unwrap_or_default().to_lowercase();
         let path_lower = path.to_lowercase();
         if path_lower == tenant.tenant.to_string()
-            || tenant.users.iter().any(|user| domain(user) == path_lower)
+            || tenant.users.iter().any(|user| !user.guest && domain(user) == path_lower)
         {
             Ok(Self::Tenant)
         } else if matches!(path_lower.as_str(), "common" | "organizations") {

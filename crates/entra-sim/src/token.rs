@@ -24,6 +24,8 @@ use crate::signin;
 use crate::tenant::Tenant;
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// The grant's name before RFC 8628, which Microsoft's Node.js library still sends.
+const DEVICE_GRANT_OLD: &str = "device_code";
 
 pub(crate) async fn token(
     State(core): State<Arc<Core>>,
@@ -63,7 +65,7 @@ fn exchange(
             // A refreshed ID token answers no authorization request: Entra gives it no nonce.
             Granted { nonce: None, ..granted }
         }
-        DEVICE_GRANT => {
+        DEVICE_GRANT | DEVICE_GRANT_OLD => {
             public_flows_allowed(&core.state().tenant)?;
             let device_code = params.get("device_code").or(params.get("code"));
             let device_code = device_code.ok_or(Refusal::MissingParameter("device_code"))?;
@@ -103,7 +105,7 @@ fn answer(core: &Core, granted: &Granted, params: &Params, stamp: &Stamp) -> Res
     if params.get("client_info") == Some("1") {
         put("client_info", json!(client_info(user.oid, tenant.tenant)));
     }
-    if granted.scopes.has("offline_access") {
+    if granted.scopes.has("offline_access") || params.get("refresh_token").is_some() {
         put("refresh_token", json!(state.grants.refresh_token(granted.clone(), stamp.now)));
     }
     state.grants.remember_access(&access, granted.clone(), stamp.now, lifetime);

@@ -18,7 +18,11 @@ pub(crate) async fn run(args: cli::Provision) -> anyhow::Result<()> {
     let service = Provisioner::new(client, args.target.sim, args.scim_url, token, dialect, mapping);
     let report = service.run(args.cycle.map(Into::into), &mut progress).await?;
     print(&report, args.format)?;
-    if report.failures.is_empty() { Ok(()) } else { bail!("{} requests failed", report.failures.len()) }
+    match report.failures.as_slice() {
+        [] => Ok(()),
+        [failure] => bail!("a request failed: {failure}"),
+        [first, ..] => bail!("{} requests failed, the first: {first}", report.failures.len()),
+    }
 }
 
 fn progress(exchange: &Exchange) {
@@ -29,7 +33,7 @@ fn progress(exchange: &Exchange) {
 fn print(report: &Report, format: cli::Format) -> anyhow::Result<()> {
     eprintln!("{:?} cycle, {:?} dialect: {}", report.cycle, report.dialect, report.summary());
     for failure in &report.failures {
-        eprintln!("failed: {failure}");
+        eprintln!("   failed  {failure}");
     }
     if format == cli::Format::Json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string(report)?)?;

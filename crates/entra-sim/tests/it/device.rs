@@ -73,6 +73,9 @@ async fn pending_then_confirmed_then_used_up() {
     }
     let (action, fields) = confirmation(&device).await.remove(0);
     assert_eq!(refused(&poll(&sim, &device).await).1, "authorization_pending", "signed in is not confirmed");
+    let code = device["device_code"].as_str().unwrap();
+    let old_name = [("client_id", CLIENT), ("grant_type", "device_code"), ("device_code", code)];
+    assert_eq!(refused(&token(&sim, &old_name).await).1, "authorization_pending", "MSAL for Node.js says so");
     let page = Browser::new().post(&action, &fields).await;
     assert!(page.text().await.unwrap().contains("You have signed in"));
     let (status, body) = poll(&sim, &device).await;

@@ -9,6 +9,8 @@ mod control;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
+mod program;
+#[cfg(test)]
 mod provision;
 #[cfg(test)]
 mod recorder;
