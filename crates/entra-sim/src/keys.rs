@@ -24,7 +24,7 @@ pub struct KeyError(String);
 pub(crate) struct SigningKey {
     kid: String,
     certificate: Vec<u8>,
-    key: RsaPrivateKey,
+    key: Pkcs1v15<Sha256>,
 }
 
 /// The key that signs, and those that are still published.
@@ -47,7 +47,7 @@ impl SigningKey {
         let certificate = params.self_signed(&pair).map_err(|error| failed(&error))?.der().to_vec();
         // x5t is the SHA-1 of the certificate by definition (RFC 7517 section 4.8), and Entra's kid is the x5t.
         let thumbprint = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, &certificate);
-        Ok(Self { kid: URL_SAFE_NO_PAD.encode(thumbprint.as_ref()), certificate, key })
+        Ok(Self { kid: URL_SAFE_NO_PAD.encode(thumbprint.as_ref()), certificate, key: Pkcs1v15::new(key) })
     }
 
     pub(crate) fn kid(&self) -> &str {
@@ -56,12 +56,16 @@ impl SigningKey {
 
     /// `RSASSA-PKCS1-v1_5` with SHA-256.
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        Pkcs1v15::<Sha256>::new(self.key.clone()).sign(message).to_vec()
+        self.key.sign(message).to_vec()
+    }
+
+    fn private(&self) -> &RsaPrivateKey {
+        self.key.as_ref()
     }
 
     /// What a verifier holds, in the text that a confused one would use as an HMAC secret.
     pub(crate) fn public_pem(&self) -> String {
-        RsaPublicKey::from(&self.key).to_public_key_pem(LineEnding::LF).unwrap_or_default()
+        RsaPublicKey::from(self.private()).to_public_key_pem(LineEnding::LF).unwrap_or_default()
     }
 
     /// A JWK with Entra's extra `issuer`, and without `alg`.
@@ -72,8 +76,8 @@ impl SigningKey {
             "use": "sig",
             "kid": self.kid,
             "x5t": self.kid,
-            "n": encode(self.key.n()),
-            "e": encode(self.key.e()),
+            "n": encode(self.private().n()),
+            "e": encode(self.private().e()),
             "x5c": [STANDARD.encode(&self.certificate)],
             "issuer": issuer,
         })
