@@ -156,7 +156,7 @@ impl Process {
         match found {
             Ok(Some(line)) => Ok(line),
             Ok(None) => bail!("{} ended without saying '{text}'\n{}", self.name, self.said()),
-            Err(error) => Err(error.context(self.said())),
+            Err(error) => bail!("{error}\n{}", self.said()),
         }
     }
 
@@ -175,7 +175,8 @@ impl Process {
     /// It still runs when the time is over.
     pub fn wait(&mut self, within: Duration) -> Result<ExitStatus> {
         let what = format!("{} to end", self.name);
-        wait_until(&what, within, || self.child.try_wait().ok().flatten()).with_context(|| self.said())
+        let ended = wait_until(&what, within, || self.child.try_wait().ok().flatten());
+        ended.map_err(|error| anyhow!("{error}\n{}", self.said()))
     }
 
     /// Sends a signal and returns at once.

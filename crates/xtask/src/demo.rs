@@ -13,12 +13,14 @@ pub(crate) fn run(keep: bool) -> Result<()> {
     let mut steps = Steps::of("demo");
     steps.step("set-up", setup::run)?;
     steps.step("build", || steps::run(cargo().args(["build", "--workspace", "--bins", "--locked"])))?;
-    let Some(mut story) = root_command(paths::binary("demo")?) else {
+    let Some(mut story) = root_command("env") else {
         bail!(
             "the demonstration makes network namespaces and mounts, so it needs root\n  \
              run it as root, or let sudo work without a password"
         );
     };
+    let binaries = paths::binaries()?;
+    story.arg(format!("{}={}", paths::BIN_DIR, binaries.display())).arg(binaries.join("demo"));
     if keep {
         story.arg("--keep");
     }

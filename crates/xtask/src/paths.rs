@@ -34,7 +34,12 @@ pub(crate) fn python() -> Option<PathBuf> {
     if system.is_file() { Some(system) } else { program("python3") }
 }
 
-/// One of the workspace's binaries: cargo put it beside the one that is running.
-pub(crate) fn binary(name: &str) -> anyhow::Result<PathBuf> {
-    Ok(env::current_exe()?.with_file_name(name))
+/// Tells the test bench that the workspace's programs are built, and where (tests/src/process.rs).
+pub(crate) const BIN_DIR: &str = "SALLYPORT_BIN_DIR";
+
+/// The folder of the workspace's binaries: cargo put them beside the one that is running. By its place, not
+/// by what runs now: a build may just have replaced the file.
+pub(crate) fn binaries() -> anyhow::Result<PathBuf> {
+    let exe = env::current_exe()?;
+    Ok(exe.parent().map(Path::to_owned).unwrap_or_default())
 }

@@ -16,19 +16,17 @@ pub(crate) fn run() -> Result<()> {
         steps::run(deny().args(["check", "bans", "licenses", "sources"]))
     })?;
     steps.step("lints", || {
-        steps::run(cargo().args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ]))
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]);
+        steps::run(&mut clippy)
     })?;
     steps
         .step("build", || steps::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"])))?;
-    steps.step("tests", || steps::run(as_root(cargo().args(["test", "--workspace", "--locked"]))))?;
+    steps.step("tests", || {
+        let mut tests = cargo();
+        tests.args(["test", "--workspace", "--locked"]).env(paths::BIN_DIR, paths::binaries()?);
+        steps::run(as_root(&mut tests)?)
+    })?;
     steps.summary();
     Ok(())
 }
@@ -49,16 +47,14 @@ fn deny() -> Command {
 /// Fake hosts need root. Where the caller is not root but sudo is free, cargo still builds as the caller
 /// and only the test binaries run as root, through cargo's runner. Where neither is so, the tests of
 /// hosts fail and say why: a test that silently did not run proves nothing.
-fn as_root(cargo: &mut Command) -> &mut Command {
-    if Privilege::of_caller() == Privilege::Sudo
-        // By its place, not by what runs now: the build step may just have replaced the file.
-        && let Ok(xtask) = paths::binary("xtask")
-    {
+fn as_root(cargo: &mut Command) -> Result<&mut Command> {
+    if Privilege::of_caller() == Privilege::Sudo {
         let arch = std::env::consts::ARCH.to_uppercase();
+        let xtask = paths::binaries()?.join("xtask");
         cargo.env(
             format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_GNU_RUNNER"),
             format!("{} as-root", xtask.display()),
         );
     }
-    cargo
+    Ok(cargo)
 }

@@ -30,6 +30,19 @@ fn a_host_has_its_own_accounts_name_processes_and_files() -> Result<()> {
 }
 
 #[test]
+fn sudo_works_on_a_host_as_its_own_sudoers_say() -> Result<()> {
+    let lab = Lab::new()?;
+    let host = lab.host("web-1")?;
+    host.sh("useradd alice; useradd bob")?;
+    host.write_file("/etc/sudoers.d/50-test", "alice ALL=(ALL) NOPASSWD: ALL\n")?;
+    host.sh("chmod 440 /etc/sudoers.d/50-test; visudo -c")?;
+    assert_eq!(host.exec_ok(&["su", "alice", "-c", "sudo -n id -u"])?, "0");
+    host.exec(&["su", "bob", "-c", "sudo -n id -u"])?.refused()?;
+    assert!(!Path::new("/etc/sudoers.d/50-test").exists());
+    Ok(())
+}
+
+#[test]
 fn hosts_reach_each_other_and_this_side_by_name_and_nothing_else() -> Result<()> {
     let lab = Lab::new()?;
     let (one, two) = (lab.host("one")?, lab.host("two")?);

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use nix::sys::signal::Signal;
 
 use super::Host;
@@ -78,6 +78,6 @@ impl Host {
             stream.read_exact(&mut greeting).ok()?;
             (&greeting == b"SSH-").then_some(())
         })
-        .with_context(|| self.sshd_log())
+        .map_err(|error| anyhow!("{error}\n--- sshd's log\n{}", self.sshd_log()))
     }
 }
