@@ -7,17 +7,20 @@ use std::path::{Path, PathBuf};
 /// The owner alone: the file holds names and history.
 const PRIVATE: u32 = 0o600;
 
-/// Makes the file, or narrows the permissions of the one that is there, with the files that SQLite keeps beside it
-/// (it gives new ones the permissions of the first).
+/// Makes the file when it is not there.
 ///
-/// To be called before SQLite has the file open: closing any descriptor of it would drop SQLite's POSIX locks.
-pub(crate) fn prepare(path: &Path) -> io::Result<()> {
-    let is_new = !path.try_exists()?;
-    OpenOptions::new().create(true).truncate(false).write(true).mode(PRIVATE).open(path)?;
-    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
-        narrow(&file)?;
+/// Never once SQLite has it open: closing any descriptor of it would drop SQLite's POSIX locks.
+pub(crate) fn make(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().create_new(true).write(true).mode(PRIVATE).open(path) {
+        Ok(_) => sync_folder(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
-    if is_new { sync_folder(path) } else { Ok(()) }
+}
+
+/// Closes an older file to others, with those that SQLite keeps beside it (new ones get the first one's permissions).
+pub(crate) fn narrow_all(path: &Path) -> io::Result<()> {
+    [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")].iter().try_for_each(|file| narrow(file))
 }
 
 /// Held as long as the store is open, and let go by the kernel when the process dies. `None`: another one holds it.

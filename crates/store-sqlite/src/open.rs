@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::schema;
+use crate::{files, schema};
 
 /// Only a person with a database shell can hold us up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,6 +50,7 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     prepare(&connection).map_err(failed)?;
     // Before anything is written: what is not ours stays as it is.
     let version = schema::version(&connection, path)?;
+    files::narrow_all(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
     let mode: String =
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
     if mode != "wal" {

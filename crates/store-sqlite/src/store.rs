@@ -42,7 +42,7 @@ impl SqliteStore {
         let Some(lock) = files::lock(path).map_err(unreachable)? else {
             return Err(OpenError::InUse { path: path.to_owned() });
         };
-        files::prepare(path).map_err(unreachable)?;
+        files::make(path).map_err(unreachable)?;
         let (reads, to_read) = sync_channel(QUEUE);
         let (writes, to_write) = sync_channel(QUEUE);
         let scribe = Writer::new(open::writer(path)?, lock);

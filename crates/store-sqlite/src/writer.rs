@@ -100,3 +100,78 @@ impl Writer {
 fn report(error: &(dyn Error + 'static), what: &'static str) {
     tracing::error!(error, "{what}");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{SyncSender, sync_channel};
+
+    use sallyport_audit::{Event, EventName};
+    use sallyport_store::conformance::samples::{now, person, sign_in};
+    use sallyport_store::{AuditLog, Directory, StoreError, WriteTx};
+
+    use super::*;
+    use crate::{files, open};
+
+    type Work = fn(&mut dyn WriteTx) -> Result<(), StoreError>;
+
+    struct Job {
+        work: Work,
+        refused: bool,
+        answers: SyncSender<Result<(), StoreError>>,
+    }
+
+    impl WriteJob for Job {
+        fn run(&mut self, tx: &mut dyn WriteTx) -> bool {
+            self.refused = (self.work)(tx).is_err();
+            !self.refused
+        }
+
+        fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+            assert!(!self.refused, "none of these refuses");
+            self.answers.send(committed).unwrap();
+        }
+    }
+
+    /// SQLite ends the transaction by itself when a statement finds the disk full. A closure that shrugs at that error
+    /// must not get its later statements committed one by one, and its neighbours must hear that theirs are gone.
+    #[test]
+    fn a_transaction_that_sqlite_gave_up_takes_nothing_more() {
+        let shrug: Work = |tx| {
+            let big = "x".repeat(10_000_000);
+            let error = tx.append(&Event::new(EventName::AdminAction, now()).with("big", big)).unwrap_err();
+            assert!(matches!(error, StoreError::Database(_)), "{error:?}");
+            let error = tx.put_person(&person(3)).unwrap_err();
+            assert!(matches!(error, StoreError::Database(_)), "{error:?}");
+            Ok(())
+        };
+        let small: Work = |tx| {
+            sign_in(tx, 1)?;
+            tx.append(&Event::new(EventName::AdminAction, now())).map(drop)
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("small.db");
+        files::make(&path).unwrap();
+        let writer = Writer::new(open::writer(&path).unwrap(), files::lock(&path).unwrap().unwrap());
+        writer.connection.pragma_update(None, "max_page_count", 200).unwrap();
+        let (jobs, queue) = sync_channel::<Box<dyn WriteJob>>(8);
+        let (answers, answered) = sync_channel(8);
+        let send = |works: &[Work]| {
+            for work in works {
+                jobs.send(Box::new(Job { work: *work, refused: false, answers: answers.clone() })).unwrap();
+            }
+            let first = queue.recv().unwrap();
+            writer.batch(first, &queue);
+            answered.try_iter().map(|answer| answer.is_ok()).collect::<Vec<_>>()
+        };
+        assert_eq!(send(&[small, shrug]), [false, false]);
+        let tables_are_empty = || {
+            let reader = open::reader(&path).unwrap();
+            reader.execute_batch("BEGIN").unwrap();
+            let tx = Tx::new(&reader, None);
+            tx.people().unwrap().is_empty() && tx.audit_head().unwrap() == Head::GENESIS
+        };
+        assert!(tables_are_empty());
+        assert_eq!(send(&[small]), [true]);
+        assert!(!tables_are_empty());
+    }
+}

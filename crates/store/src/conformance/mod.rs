@@ -2,6 +2,7 @@
 //! an adapter's. Every one is given an empty store.
 #![expect(
     clippy::missing_panics_doc,
+    clippy::must_use_candidate,
     clippy::unwrap_used,
     reason = "these are tests, compiled into the adapters' test binaries only"
 )]
@@ -13,7 +14,7 @@ mod hosts;
 mod people;
 mod reads;
 mod resources;
-mod samples;
+pub mod samples;
 mod tokens;
 mod writes;
 

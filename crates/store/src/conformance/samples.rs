@@ -1,4 +1,4 @@
-//! Rows to store: each numbered, each different in every column from the next.
+//! Rows to store: each numbered, each different in every column from the next. Adapters' own tests use them too.
 
 use jiff::{SignedDuration, Timestamp};
 use sallyport_domain::{
@@ -15,49 +15,49 @@ use crate::{
 /// 2027-01-15T08:00:00Z.
 const NOW: i64 = 1_800_000_000;
 
-pub(super) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::from_second(NOW).unwrap()
 }
 
-pub(super) fn after(seconds: i64) -> Timestamp {
+pub fn after(seconds: i64) -> Timestamp {
     now() + SignedDuration::from_secs(seconds)
 }
 
 /// Decimal digits are digits of a ULID as well.
-pub(super) fn id<K: Kind>(number: u32) -> Id<K> {
+pub fn id<K: Kind>(number: u32) -> Id<K> {
     format!("{number:026}").parse().unwrap()
 }
 
-pub(super) fn tenant(number: u32) -> TenantId {
+pub fn tenant(number: u32) -> TenantId {
     format!("{number:08}-0000-4000-8000-000000000001").parse().unwrap()
 }
 
-pub(super) fn object(number: u32) -> ObjectId {
+pub fn object(number: u32) -> ObjectId {
     format!("{number:08}-0000-4000-8000-000000000002").parse().unwrap()
 }
 
-pub(super) fn subject(number: u32) -> Subject {
+pub fn subject(number: u32) -> Subject {
     Subject { tenant: tenant(1), object: object(number) }
 }
 
-pub(super) fn serial(number: u64) -> Serial {
+pub fn serial(number: u64) -> Serial {
     Serial::new(number).unwrap()
 }
 
-pub(super) fn name(number: u32) -> PosixName {
+pub fn name(number: u32) -> PosixName {
     format!("person{number}").parse().unwrap()
 }
 
-pub(super) fn uid(number: u32) -> Uid {
+pub fn uid(number: u32) -> Uid {
     (70_000 + number).try_into().unwrap()
 }
 
-pub(super) fn tags(texts: &[&str]) -> Tags {
+pub fn tags(texts: &[&str]) -> Tags {
     Tags::new(texts.iter().map(|text| text.parse().unwrap())).unwrap()
 }
 
 /// Of tenant 1, with subject and e-mail, without name and uid.
-pub(super) fn person(number: u32) -> PersonRow {
+pub fn person(number: u32) -> PersonRow {
     PersonRow {
         id: id(number),
         tenant: tenant(1),
@@ -73,12 +73,12 @@ pub(super) fn person(number: u32) -> PersonRow {
     }
 }
 
-pub(super) fn pinned(number: u32) -> PersonRow {
+pub fn pinned(number: u32) -> PersonRow {
     PersonRow { posix_name: Some(name(number)), uid: Some(uid(number)), ..person(number) }
 }
 
 /// Of the person with the same number.
-pub(super) fn resource(number: u32) -> ResourceRow {
+pub fn resource(number: u32) -> ResourceRow {
     let document = json!({
         "userName": format!("Person{number}@contoso.test"),
         "name": { "formatted": "Ünïcode \u{1F512}\n\"quoted\"" },
@@ -97,7 +97,7 @@ pub(super) fn resource(number: u32) -> ResourceRow {
     }
 }
 
-pub(super) fn group(number: u32) -> GroupRow {
+pub fn group(number: u32) -> GroupRow {
     let document = json!({ "displayName": format!("Group {number}") });
     GroupRow {
         id: id(number),
@@ -111,7 +111,7 @@ pub(super) fn group(number: u32) -> GroupRow {
 }
 
 /// To the group with the same number.
-pub(super) fn grant(number: u32) -> GrantRow {
+pub fn grant(number: u32) -> GrantRow {
     GrantRow {
         id: id(number),
         group: id(number),
@@ -122,7 +122,7 @@ pub(super) fn grant(number: u32) -> GrantRow {
 }
 
 /// Of the person with the same number.
-pub(super) fn session(number: u32) -> SessionRow {
+pub fn session(number: u32) -> SessionRow {
     SessionRow {
         id: id(number),
         user: id(number),
@@ -134,7 +134,7 @@ pub(super) fn session(number: u32) -> SessionRow {
 }
 
 /// A person's, for an hour from now, out of the session with the person's number.
-pub(super) fn certificate(number: u64, user: u32) -> CertificateRow {
+pub fn certificate(number: u64, user: u32) -> CertificateRow {
     CertificateRow {
         serial: serial(number),
         kind: CertificateKind::User { user: id::<_>(user), session: id::<_>(user) },
@@ -148,7 +148,7 @@ pub(super) fn certificate(number: u64, user: u32) -> CertificateRow {
     }
 }
 
-pub(super) fn token(text: &str, number: u64) -> TokenUse {
+pub fn token(text: &str, number: u64) -> TokenUse {
     TokenUse {
         token: text.to_owned(),
         purpose: [7; 32],
@@ -158,7 +158,7 @@ pub(super) fn token(text: &str, number: u64) -> TokenUse {
     }
 }
 
-pub(super) fn host(number: u32) -> HostRow {
+pub fn host(number: u32) -> HostRow {
     HostRow {
         id: id(number),
         name: format!("web-{number}.corp.test").parse().unwrap(),
@@ -181,7 +181,7 @@ pub(super) fn host(number: u32) -> HostRow {
     }
 }
 
-pub(super) fn enroll_token(number: u8) -> EnrollTokenRow {
+pub fn enroll_token(number: u8) -> EnrollTokenRow {
     EnrollTokenRow {
         id: id(u32::from(number)),
         hash: SecretHash([number; 32]),
@@ -197,7 +197,7 @@ pub(super) fn enroll_token(number: u8) -> EnrollTokenRow {
     }
 }
 
-pub(super) fn scim_token(number: u8) -> ScimTokenRow {
+pub fn scim_token(number: u8) -> ScimTokenRow {
     ScimTokenRow {
         id: id(u32::from(number)),
         tenant: tenant(1),
@@ -211,7 +211,7 @@ pub(super) fn scim_token(number: u8) -> ScimTokenRow {
 }
 
 /// What most tests need: the person, with a session.
-pub(super) fn sign_in(tx: &mut dyn WriteTx, number: u32) -> Result<(UserId, SessionId), StoreError> {
+pub fn sign_in(tx: &mut dyn WriteTx, number: u32) -> Result<(UserId, SessionId), StoreError> {
     tx.put_person(&person(number))?;
     let session = session(number);
     tx.begin_session(&session)?;
@@ -219,7 +219,7 @@ pub(super) fn sign_in(tx: &mut dyn WriteTx, number: u32) -> Result<(UserId, Sess
 }
 
 /// A write that must be taken.
-pub(super) async fn write<T: Send + 'static>(
+pub async fn write<T: Send + 'static>(
     store: &Store,
     work: impl FnOnce(&mut dyn WriteTx) -> Result<T, StoreError> + Send + 'static,
 ) -> T {
@@ -227,7 +227,7 @@ pub(super) async fn write<T: Send + 'static>(
 }
 
 /// A read that must succeed.
-pub(super) async fn read<T: Send + 'static>(
+pub async fn read<T: Send + 'static>(
     store: &Store,
     work: impl FnOnce(&dyn crate::ReadTx) -> Result<T, StoreError> + Send + 'static,
 ) -> T {
@@ -235,7 +235,7 @@ pub(super) async fn read<T: Send + 'static>(
 }
 
 /// A write that must be refused; why.
-pub(super) async fn refused<T: std::fmt::Debug + Send + 'static>(
+pub async fn refused<T: std::fmt::Debug + Send + 'static>(
     store: &Store,
     work: impl FnOnce(&mut dyn WriteTx) -> Result<T, StoreError> + Send + 'static,
 ) -> StoreError {

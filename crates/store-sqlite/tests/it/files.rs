@@ -1,0 +1,100 @@
+//! The database as a file: who may read it, which versions are taken, who has it open.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use sallyport_store::StoreError;
+use sallyport_store::conformance::samples::{id, person, pinned};
+use sallyport_store_sqlite::{OpenError, SqliteStore};
+
+use crate::support::Folder;
+
+fn mode(path: &std::path::Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn all_its_files_are_the_owners_alone() {
+    let folder = Folder::new();
+    for round in ["new", "once open to others"] {
+        let store = folder.open();
+        store.clone().into_store().write(|tx| tx.put_person(&person(1))).await.unwrap();
+        let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(files.len(), 4, "the database, its log, the log's index, the lock: {files:?}");
+        for file in &files {
+            assert_eq!(mode(file), 0o600, "{} ({round})", file.display());
+        }
+        store.close();
+        fs::set_permissions(folder.database(), Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_becomes_version_1_and_stays_so() {
+    let folder = Folder::new();
+    fs::write(folder.database(), "").unwrap();
+    let store = folder.open();
+    store.clone().into_store().write(|tx| tx.put_person(&pinned(1))).await.unwrap();
+    store.close();
+    assert_eq!(version(&folder), 1);
+    let store = folder.open();
+    let seen = store.clone().into_store().read(|tx| tx.person(id(1))).await.unwrap();
+    assert_eq!(seen, Some(pinned(1)));
+    store.close();
+    assert_eq!(version(&folder), 1);
+}
+
+fn version(folder: &Folder) -> i64 {
+    folder.raw().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_later_version_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    folder.open().close();
+    folder.raw().execute_batch("PRAGMA user_version = 2").unwrap();
+    let before = fs::read(folder.database()).unwrap();
+    let error = SqliteStore::open(&folder.database()).unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error:?}");
+    assert!(error.to_string().ends_with(
+        "has schema 2, this version knows none above 1: run the version that wrote it, or a later one"
+    ));
+    assert_eq!(fs::read(folder.database()).unwrap(), before);
+}
+
+#[test]
+fn what_is_not_ours_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    folder.raw().execute_batch("CREATE TABLE cookies (id INTEGER)").unwrap();
+    let before = fs::read(folder.database()).unwrap();
+    let error = SqliteStore::open(&folder.database()).unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+    assert_eq!(fs::read(folder.database()).unwrap(), before);
+    folder.raw().execute_batch("PRAGMA user_version = 1").unwrap();
+    let error = SqliteStore::open(&folder.database()).unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+
+    fs::write(folder.database(), "this is no database, it is a shopping list").unwrap();
+    let error = SqliteStore::open(&folder.database()).unwrap_err();
+    assert!(matches!(error, OpenError::Database { .. }), "{error:?}");
+    let nowhere = folder.path().join("missing").join("sallyport.db");
+    let error = SqliteStore::open(&nowhere).unwrap_err();
+    assert!(matches!(error, OpenError::File { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn one_opening_at_a_time() {
+    let folder = Folder::new();
+    let first = folder.open();
+    let error = SqliteStore::open(&folder.database()).unwrap_err();
+    assert!(matches!(error, OpenError::InUse { .. }), "{error:?}");
+    let store = first.clone().into_store();
+    store.write(|tx| tx.put_person(&person(1))).await.unwrap();
+    first.close();
+    let second = folder.open().into_store();
+    assert_eq!(second.read(|tx| tx.person(id(1))).await.unwrap(), Some(person(1)));
+    let late = store.write(|tx| tx.put_person(&person(2))).await;
+    assert!(matches!(late, Err(StoreError::Closed)), "{late:?}");
+    let late = store.read(|tx| tx.people()).await;
+    assert!(matches!(late, Err(StoreError::Closed)), "{late:?}");
+}
