@@ -85,9 +85,9 @@ impl AdminClient {
         self.delete(&format!("{}/{}", route::SCIM_TOKENS, plain_id(id)?)).await
     }
 
-    /// The events as the CA's audit writes them, oldest first.
-    pub async fn audit(&self) -> Result<Vec<serde_json::Value>, ClientError> {
-        self.get(route::AUDIT).await
+    /// Some of the events after this sequence number, oldest first; none when there are no more.
+    pub async fn audit(&self, after: u64) -> Result<Vec<serde_json::Value>, ClientError> {
+        self.get(&format!("{}?after={after}", route::AUDIT)).await
     }
 
     pub async fn audit_verify(&self) -> Result<AuditVerdict, ClientError> {

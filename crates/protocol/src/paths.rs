@@ -9,7 +9,6 @@ pub mod path {
     pub const HOST_REPORT: &str = "/v1/hosts/self/report";
     pub const HOST_SNAPSHOT: &str = "/v1/hosts/self/snapshot";
     pub const KRL: &str = "/v1/krl";
-    pub const METRICS: &str = "/metrics";
     pub const READY: &str = "/readyz";
     pub const SCIM: &str = "/scim/v2";
     pub const USER_CERTIFICATE: &str = "/v1/certificates/user";

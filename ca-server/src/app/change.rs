@@ -1,0 +1,104 @@
+use jiff::Timestamp;
+use sallyport_audit::{Event, EventName};
+use sallyport_domain::{GroupId, HostState, RequestId, ResourceId, Tags};
+use sallyport_store::{ReadTx, StoreError, WriteTx};
+
+use super::App;
+
+/// One write in progress: when, for which request, and whom it concerns besides its own rows.
+///
+/// At its end, in the same transaction, every host that the change concerns gets a new generation: there is no moment
+/// at which the directory says one thing and the hosts' next snapshot another.
+#[derive(Debug)]
+pub struct Change {
+    pub now: Timestamp,
+    pub request: RequestId,
+    /// Hosts that satisfy one of these are concerned.
+    selectors: Vec<Tags>,
+    /// The revocation list moved: every host is concerned.
+    everyone: bool,
+}
+
+impl Change {
+    /// An event of this change, for the chain.
+    pub fn event(&self, name: EventName) -> Event {
+        Event::new(name, self.now).of_request(self.request)
+    }
+
+    /// Every host that a grant of the group reaches, as things stand now.
+    pub fn touch_group(&mut self, tx: &dyn WriteTx, group: GroupId) -> Result<(), StoreError> {
+        self.selectors.extend(tx.grants_of(group)?.into_iter().map(|grant| grant.tags));
+        Ok(())
+    }
+
+    /// Every host that the groups of the resource reach, as things stand now.
+    pub fn touch_groups_of(&mut self, tx: &dyn WriteTx, resource: ResourceId) -> Result<(), StoreError> {
+        for group in tx.groups_of(resource)? {
+            self.touch_group(tx, group)?;
+        }
+        Ok(())
+    }
+
+    pub fn touch_tags(&mut self, tags: Tags) {
+        self.selectors.push(tags);
+    }
+
+    /// The revocation list is longer now.
+    pub fn revoked(&mut self) {
+        self.everyone = true;
+    }
+
+    /// Gives the concerned hosts their new generation; whether there are any.
+    fn settle(&self, tx: &mut dyn WriteTx) -> Result<bool, StoreError> {
+        if self.everyone {
+            tx.set_krl_number(tx.krl_number()?.next(self.now))?;
+        }
+        if self.selectors.is_empty() && !self.everyone {
+            return Ok(false);
+        }
+        let concerned =
+            |tags: &Tags| self.everyone || self.selectors.iter().any(|selector| tags.satisfy(selector));
+        let mut moved = false;
+        for host in tx.hosts()? {
+            if host.state != HostState::Retired && concerned(&host.tags) {
+                tx.set_generation(host.id, host.generation.next(self.now))?;
+                moved = true;
+            }
+        }
+        Ok(moved)
+    }
+}
+
+impl App {
+    /// Runs `work` as one change. Hosts that it concerns are awake before this returns.
+    pub async fn change<T, E, F>(&self, request: RequestId, now: Timestamp, work: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut dyn WriteTx, &mut Change) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (value, moved) = self
+            .store()
+            .write(move |tx| {
+                let mut change = Change { now, request, selectors: Vec::new(), everyone: false };
+                let value = work(tx, &mut change)?;
+                let moved = change.settle(tx)?;
+                Ok::<_, E>((value, moved))
+            })
+            .await?;
+        if moved {
+            self.0.moved.send_modify(|count| *count = count.wrapping_add(1));
+        }
+        Ok(value)
+    }
+}
+
+/// Whether some grant reaches the resource through one of its groups.
+pub fn is_granted(tx: &(impl ReadTx + ?Sized), resource: ResourceId) -> Result<bool, StoreError> {
+    for group in tx.groups_of(resource)? {
+        if !tx.grants_of(group)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

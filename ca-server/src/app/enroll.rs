@@ -1,0 +1,159 @@
+//! A machine becomes a host: with a token's permission, under names that the token allows, with tags that it gives.
+
+use sallyport_audit::EventName;
+use sallyport_domain::{Generation, HostId, HostName, HostState, RequestId};
+use sallyport_issuance::PlainKey;
+use sallyport_protocol::{
+    EnrollReply, EnrollRequest, Fingerprint, HostKeyProof, Namespace, ProblemCode, verify_armored,
+};
+use sallyport_store::{EnrollTokenRow, HostRow, ReportRow, WriteTx};
+use ssh_key::PublicKey;
+
+use super::change::Change;
+use super::host_certificate;
+use super::{App, AppError, Refusal, tokens};
+
+/// Names on one certificate: short name, FQDN, aliases.
+const MOST_NAMES: usize = 32;
+
+impl App {
+    /// The caller has checked that the machine key signed the request.
+    pub async fn enroll_host(
+        &self,
+        request: RequestId,
+        machine_key: PublicKey,
+        ask: EnrollRequest,
+    ) -> Result<EnrollReply, AppError> {
+        let now = self.now();
+        let host_key = self.check_host_key(&machine_key, &ask.host_key, &ask.host_key_signature)?;
+        self.check_names(&ask.names)?;
+        let app = self.clone();
+        let outcome = self
+            .change(request, now, move |tx, change| {
+                match admit(tx, change, &machine_key, &ask) {
+                    Ok(host) => {
+                        let intent = host_certificate::intend(tx, change, &app, &host, &host_key)?;
+                        Ok(Ok((host, intent)))
+                    }
+                    // The refusal is an event of its own, and events are written, so this write stands.
+                    Err(AppError::Refused(refusal)) => {
+                        let names: Vec<String> = ask.names.iter().map(ToString::to_string).collect();
+                        let event = change.event(EventName::HostEnrollmentRefused).with("names", names);
+                        tx.append(&event.with("code", refusal.code.as_str()))?;
+                        Ok(Err(refusal))
+                    }
+                    Err(error) => Err(error),
+                }
+            })
+            .await?;
+        let (host, intent) = outcome?;
+        let certificate = self.seal_host_certificate(intent)?;
+        Ok(EnrollReply { host: host.id, name: host.name, tags: host.tags, certificate })
+    }
+
+    /// That the sshd host key is a plain key and speaks for this machine key at this CA.
+    pub(super) fn check_host_key(
+        &self,
+        machine_key: &PublicKey,
+        line: &str,
+        signature: &str,
+    ) -> Result<PlainKey, Refusal> {
+        let key = PlainKey::parse(line).map_err(|error| {
+            Refusal::new(ProblemCode::KeyNotPlain, format!("the host key cannot be certified: {error}"))
+        })?;
+        let proof = HostKeyProof {
+            ca: self.keys().fingerprint(),
+            machine_key: Fingerprint::of(machine_key),
+            host_key: Fingerprint::of(key.public_key()),
+        };
+        verify_armored(key.public_key(), Namespace::HostKey, &proof.message(), signature).map_err(|_| {
+            Refusal::new(
+                ProblemCode::WrongSignature,
+                "the host key's signature does not hold for this machine and CA",
+            )
+        })?;
+        Ok(key)
+    }
+
+    fn check_names(&self, names: &[HostName]) -> Result<(), Refusal> {
+        if !(1..=MOST_NAMES).contains(&names.len()) {
+            return Err(Refusal::new(ProblemCode::Malformed, format!("a host has 1 to {MOST_NAMES} names")));
+        }
+        match names.iter().find(|name| !self.config().ca.host_domains.allow(name)) {
+            Some(name) => {
+                let domains = &self.config().ca.host_domains;
+                let detail = format!("{name} lies outside this CA's host domains ({domains})");
+                Err(Refusal::new(ProblemCode::Unauthorized, detail))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn refuse(detail: impl Into<String>) -> AppError {
+    AppError::refused(ProblemCode::Unauthorized, detail)
+}
+
+fn admit(
+    tx: &mut dyn WriteTx,
+    change: &Change,
+    machine_key: &PublicKey,
+    ask: &EnrollRequest,
+) -> Result<HostRow, AppError> {
+    let token = live_token(tx, change, &ask.token)?;
+    if let Some(name) = ask.names.iter().find(|name| !token.names.allow(name)) {
+        return Err(refuse(format!("{name} lies outside this token's name patterns ({})", token.names)));
+    }
+    for name in &ask.names {
+        if tx.host_by_name(name)?.is_some() {
+            let detail =
+                format!("the name {name} is another host's; retire that one first, or choose another name");
+            return Err(AppError::refused(ProblemCode::Conflict, detail));
+        }
+    }
+    let host = new_host(change, machine_key, ask, &token)?;
+    if tx.host_by_machine(&host.machine_fingerprint)?.is_some() {
+        let detail = "this machine key is enrolled already; run: sallyport-host status";
+        return Err(AppError::refused(ProblemCode::Conflict, detail));
+    }
+    tx.put_enroll_token(&EnrollTokenRow { uses_left: token.uses_left - 1, ..token.clone() })?;
+    tx.put_host(&host)?;
+    let names: Vec<String> = host.names.iter().map(ToString::to_string).collect();
+    let event = change.event(EventName::HostEnrolled).of_host(host.id).with("names", names);
+    let event =
+        event.with("tags", host.tags.to_string()).with("machine_key", host.machine_fingerprint.as_str());
+    tx.append(&event.with("token", token.id.to_string()))?;
+    Ok(host)
+}
+
+fn live_token(tx: &dyn WriteTx, change: &Change, secret: &str) -> Result<EnrollTokenRow, AppError> {
+    let token = tx.enroll_token(&tokens::hash(secret))?;
+    let live = |token: &EnrollTokenRow| {
+        token.revoked_at.is_none() && token.uses_left > 0 && token.expires_at > change.now
+    };
+    token.filter(live).ok_or_else(|| {
+        refuse("the enrolment token is unknown, used up, expired or revoked; ask for one: sallyport-ca enroll-token create")
+    })
+}
+
+fn new_host(
+    change: &Change,
+    machine_key: &PublicKey,
+    ask: &EnrollRequest,
+    token: &EnrollTokenRow,
+) -> Result<HostRow, AppError> {
+    let line = machine_key.to_openssh().map_err(|error| AppError::internal("a machine key", error))?;
+    let name = ask.names.first().cloned().ok_or_else(|| refuse("a host has at least one name"))?;
+    Ok(HostRow {
+        id: HostId::generate(change.now, &mut rand::rngs::OsRng),
+        name,
+        names: ask.names.clone(),
+        tags: token.tags.clone(),
+        state: if ask.observe { HostState::Observing } else { HostState::Pending },
+        machine_key: line,
+        machine_fingerprint: Fingerprint::of(machine_key).to_string(),
+        generation: Generation::ZERO.next(change.now),
+        enrolled_at: change.now,
+        report: ReportRow::default(),
+    })
+}

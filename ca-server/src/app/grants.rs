@@ -1,0 +1,120 @@
+//! Grants: what a group opens. A host that waits hears of a change before the administrator's command returns.
+
+use jiff::Timestamp;
+use sallyport_audit::EventName;
+use sallyport_domain::{GrantId, GroupId, RequestId, Tags};
+use sallyport_protocol::ProblemCode;
+use sallyport_protocol::admin::{AddGrant, GrantView};
+use sallyport_store::{GrantRow, GroupRow, ReadTx, StoreError, WriteTx};
+
+use super::change::Change;
+use super::{App, AppError, people};
+
+impl App {
+    pub async fn add_grant(&self, request: RequestId, ask: AddGrant) -> Result<GrantView, AppError> {
+        if ask.tags.is_empty() {
+            return Err(AppError::refused(
+                ProblemCode::Malformed,
+                "a grant names at least one tag; add --tag KEY=VALUE (a host must bear every tag named)",
+            ));
+        }
+        self.change(request, self.now(), move |tx, change| add(tx, change, &ask)).await
+    }
+
+    pub async fn remove_grant(&self, request: RequestId, id: GrantId) -> Result<(), AppError> {
+        self.change(request, self.now(), move |tx, change| {
+            let Some(grant) = tx.grant(id)? else {
+                let detail = format!("there is no grant {id}; run: sallyport-ca admin grant ls");
+                return Err(AppError::refused(ProblemCode::NotFound, detail));
+            };
+            tx.remove_grant(id)?;
+            change.touch_tags(grant.tags.clone());
+            let event = change.event(EventName::GrantRemoved).with("grant", id.to_string());
+            tx.append(&event.with("group", grant.group.to_string()).with("tags", grant.tags.to_string()))?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub async fn list_grants(&self) -> Result<Vec<GrantView>, AppError> {
+        self.store()
+            .read(|tx| {
+                let mut views = Vec::new();
+                for grant in tx.grants()? {
+                    let name =
+                        tx.group_by_id(grant.group)?.map(|group| group.display_name).unwrap_or_default();
+                    views.push(view(&grant, name));
+                }
+                Ok(views)
+            })
+            .await
+    }
+}
+
+fn add(tx: &mut dyn WriteTx, change: &mut Change, ask: &AddGrant) -> Result<GrantView, AppError> {
+    let group = find_group(tx, &ask.group)?;
+    let same = |grant: &&GrantRow| grant.tags == ask.tags && grant.sudo == ask.sudo;
+    if let Some(grant) = tx.grants_of(group.id)?.iter().find(same) {
+        return Ok(view(grant, group.display_name));
+    }
+    let grant = row(group.id, ask.tags.clone(), ask.sudo, change.now);
+    tx.put_grant(&grant)?;
+    change.touch_tags(grant.tags.clone());
+    let event = change.event(EventName::GrantAdded).with("grant", grant.id.to_string());
+    let event = event.with("group", group.id.to_string()).with("group_name", group.display_name.as_str());
+    tx.append(&event.with("tags", grant.tags.to_string()).with("sudo", grant.sudo))?;
+    // A first grant gives its people their names.
+    for member in tx.members(group.id)? {
+        if let Some(resource) = tx.resource(group.tenant, member)? {
+            people::settle(tx, change, &resource)?;
+        }
+    }
+    Ok(view(&grant, group.display_name))
+}
+
+fn row(group: GroupId, tags: Tags, sudo: bool, now: Timestamp) -> GrantRow {
+    GrantRow { id: GrantId::generate(now, &mut rand::rngs::OsRng), group, tags, sudo, created_at: now }
+}
+
+fn view(grant: &GrantRow, group_name: String) -> GrantView {
+    GrantView {
+        id: grant.id,
+        group: grant.group,
+        group_name,
+        tags: grant.tags.clone(),
+        sudo: grant.sudo,
+        created_at: grant.created_at,
+    }
+}
+
+/// By id, by object id, or by a display name that only one group bears.
+pub(super) fn find_group(tx: &(impl ReadTx + ?Sized), text: &str) -> Result<GroupRow, AppError> {
+    let mut found = matching(tx, text)?;
+    match (found.len(), found.pop()) {
+        (1, Some(group)) => Ok(group),
+        (0, _) => Err(AppError::refused(
+            ProblemCode::NotFound,
+            format!("no group is called {text:?}; run: sallyport-ca admin group ls (groups come by SCIM)"),
+        )),
+        (_, last) => {
+            let ids: Vec<String> = found.iter().chain(&last).map(|group| group.id.to_string()).collect();
+            let detail =
+                format!("{} groups are called {text:?}; name one by its id: {}", ids.len(), ids.join(", "));
+            Err(AppError::refused(ProblemCode::Conflict, detail))
+        }
+    }
+}
+
+fn matching(tx: &(impl ReadTx + ?Sized), text: &str) -> Result<Vec<GroupRow>, StoreError> {
+    if let Ok(id) = text.parse() {
+        return Ok(tx.group_by_id(id)?.into_iter().collect());
+    }
+    let same_object =
+        |group: &GroupRow| group.external_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(text));
+    let groups = tx.all_groups()?;
+    let by_object: Vec<GroupRow> = groups.iter().filter(|group| same_object(group)).cloned().collect();
+    if !by_object.is_empty() {
+        return Ok(by_object);
+    }
+    Ok(groups.into_iter().filter(|group| group.display_name == text).collect())
+}

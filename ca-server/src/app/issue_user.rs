@@ -1,0 +1,283 @@
+//! Certificate out: who asks, with which key, and whether they may; intended and durable, then signed.
+
+pub(super) mod person;
+mod proof;
+mod renewal;
+mod token;
+
+use jiff::{SignedDuration, Timestamp};
+use sallyport_audit::{Event, EventName};
+use sallyport_domain::{RequestId, SessionId};
+use sallyport_entra::Verified;
+use sallyport_issuance::{
+    Approved, CriticalOptions, IssuedCertificate, KeyId, PlainKey, Receipt, Recorded, UserCertificate,
+    UserProfile,
+};
+use sallyport_policy::{Entitlement, Login};
+use sallyport_protocol::{IssueUserReply, IssueUserRequest, ProblemCode};
+use sallyport_store::{
+    CertificateKind, CertificateRow, LoginKind, PersonRow, SessionRow, StoreError, TokenUse, WriteTx,
+};
+
+use super::change::Change;
+use super::revocation::{base64, take_serial};
+use super::{App, AppError, Refusal};
+use proof::Proven;
+use renewal::Renewal;
+
+/// Clocks differ.
+const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
+/// How long the same request gets the very same certificate: a client whose answer was lost asks again.
+const RETRY: SignedDuration = SignedDuration::from_mins(2);
+/// As entra's tolerance: a token may be played that much after its end.
+const TOKEN_TOLERANCE: SignedDuration = sallyport_entra::TOLERANCE;
+
+/// Everything about one request that was verified before the store is asked.
+#[derive(Debug)]
+struct Asked {
+    key: PlainKey,
+    token: Verified,
+    how: How,
+    ttl_seconds: Option<u64>,
+    address: Option<String>,
+    /// What the token is used for: a retry has the same.
+    purpose: [u8; 32],
+}
+
+/// How the person came by the token.
+#[derive(Debug)]
+enum How {
+    Browser,
+    Device,
+    Renewal(Renewal),
+}
+
+/// What the transaction leaves to be signed.
+#[derive(Debug)]
+enum Intent {
+    /// Just written.
+    New { approved: Approved, receipt: Receipt, session: SessionId },
+    /// Written by an earlier try of the same request.
+    Again { recorded: Recorded, session: SessionId },
+}
+
+impl App {
+    pub async fn issue_user(
+        &self,
+        request: RequestId,
+        ask: IssueUserRequest,
+    ) -> Result<IssueUserReply, AppError> {
+        let now = self.now();
+        let proven = proof::check(&ask, self.keys().fingerprint())?;
+        let token = self.verify_token(&ask.id_token, now).await?;
+        let asked = self.establish(ask, proven, token)?;
+        let app = self.clone();
+        let outcome = self
+            .change(request, now, move |tx, change| {
+                let Some(person) = tx.person_by_subject(asked.token.subject)? else {
+                    return refuse(tx, change, &asked, None, person::not_provisioned(&asked.token));
+                };
+                match grant(tx, change, &app, &asked, &person) {
+                    Ok(intent) => Ok(Ok((intent, person.id))),
+                    Err(AppError::Refused(refusal)) => refuse(tx, change, &asked, Some(&person), refusal),
+                    Err(error) => Err(error),
+                }
+            })
+            .await?;
+        let (intent, user) = outcome?;
+        let (issued, session) = self.seal(intent)?;
+        self.note_issued(request, issued.serial, Some(user));
+        Ok(reply(issued, session))
+    }
+
+    fn seal(&self, intent: Intent) -> Result<(IssuedCertificate, SessionId), AppError> {
+        let (recorded, session) = match intent {
+            Intent::Again { recorded, session } => (recorded, session),
+            Intent::New { approved, receipt, session } => {
+                let recorded = approved.recorded(&receipt);
+                (recorded.map_err(|error| AppError::internal("a record", error))?, session)
+            }
+        };
+        let issued =
+            recorded.sign(&self.keys().user_ca).map_err(|error| AppError::internal("signing", error))?;
+        Ok((issued, session))
+    }
+}
+
+fn reply(issued: IssuedCertificate, session: SessionId) -> IssueUserReply {
+    IssueUserReply {
+        certificate: issued.line,
+        serial: issued.serial.value(),
+        valid_until: issued.valid_before,
+        principals: issued.principals,
+        session: session.to_string(),
+    }
+}
+
+type Outcome = Result<(Intent, sallyport_domain::UserId), Refusal>;
+
+/// A refusal of a verified person is an event; it is written, so the transaction stands. It uses no token up.
+fn refuse(
+    tx: &mut dyn WriteTx,
+    change: &Change,
+    asked: &Asked,
+    person: Option<&PersonRow>,
+    refusal: Refusal,
+) -> Result<Outcome, AppError> {
+    let subject = asked.token.subject;
+    let mut event = change.event(EventName::CertificateRefused).with("code", refusal.code.as_str());
+    event = event.with("tenant", subject.tenant.to_string()).with("object_id", subject.object.to_string());
+    if let Some(person) = person {
+        event = event.of_user(person.id).with("user_name", person.user_name.as_str());
+    }
+    tx.append(&event)?;
+    Ok(Err(refusal))
+}
+
+/// The order of questions: may this person, is this token new, what exactly; then it is written.
+fn grant(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    app: &App,
+    asked: &Asked,
+    person: &PersonRow,
+) -> Result<Intent, AppError> {
+    person::check_address(asked, person)?;
+    let login = asked.how.login(tx, person, change.now)?;
+    let entitlement = person::entitle(tx, app, asked, person, login, change.now)?;
+    if let Some(used) = tx.token_use(asked.token.token_id.as_str())? {
+        return again(tx, asked, &used, change.now);
+    }
+    let session = asked.how.session(tx, change, asked, person)?;
+    intend(tx, change, app, asked, person, &entitlement, session)
+}
+
+/// The same request within two minutes gets the very same certificate; anything else is a replay.
+fn again(tx: &dyn WriteTx, asked: &Asked, used: &TokenUse, now: Timestamp) -> Result<Intent, AppError> {
+    let replayed = || Refusal::new(ProblemCode::TokenReplayed, "this sign-in was used before; sign in again");
+    if used.purpose != asked.purpose || now.duration_since(used.used_at) > RETRY {
+        return Err(replayed().into());
+    }
+    let row = tx.certificate(used.serial)?.filter(|row| row.revoked_at.is_none()).ok_or_else(replayed)?;
+    let CertificateKind::User { session, .. } = row.kind else { return Err(replayed().into()) };
+    let recorded =
+        Recorded::from_store(row.tbs).map_err(|error| AppError::internal("a recorded certificate", error))?;
+    Ok(Intent::Again { recorded, session })
+}
+
+fn intend(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    app: &App,
+    asked: &Asked,
+    person: &PersonRow,
+    entitlement: &Entitlement,
+    session: SessionId,
+) -> Result<Intent, AppError> {
+    let certificate = certificate(tx, change, person, entitlement)?;
+    let profile =
+        UserProfile::new(entitlement.lifetime).map_err(|error| AppError::internal("a profile", error))?;
+    let approved = profile
+        .approve(&asked.key, &certificate, app.keys().user_ca.public(), &mut rand::rngs::OsRng)
+        .map_err(|error| AppError::internal("a certificate's content", error))?;
+    let row = CertificateRow {
+        serial: certificate.serial,
+        kind: CertificateKind::User { user: person.id, session },
+        request: change.request,
+        tbs: approved.tbs().to_vec(),
+        valid_after: certificate.valid_after,
+        valid_before: certificate.valid_before,
+        intended_at: change.now,
+        issued_at: None,
+        revoked_at: None,
+    };
+    tx.intend(&row)?;
+    tx.use_token(&token_use(asked, &row)?)?;
+    tx.append(&intended(change, asked, &row, session).of_user(person.id))?;
+    Ok(Intent::New { approved, receipt: Receipt::for_tbs(&row.tbs), session })
+}
+
+fn certificate(
+    tx: &mut dyn WriteTx,
+    change: &Change,
+    person: &PersonRow,
+    entitlement: &Entitlement,
+) -> Result<UserCertificate, AppError> {
+    let after = change.now.checked_sub(BACKDATE).map_err(|error| AppError::internal("the clock", error))?;
+    Ok(UserCertificate {
+        serial: take_serial(tx)?,
+        key_id: KeyId::of_user(person.id, &person.user_name, change.request),
+        principals: entitlement.principals.clone(),
+        valid_after: after,
+        valid_before: entitlement.valid_before,
+        extensions: entitlement.extensions.clone(),
+        critical_options: CriticalOptions::default(),
+    })
+}
+
+fn token_use(asked: &Asked, row: &CertificateRow) -> Result<TokenUse, AppError> {
+    let keep_until = asked.token.expires_at.checked_add(TOKEN_TOLERANCE);
+    Ok(TokenUse {
+        token: asked.token.token_id.as_str().to_owned(),
+        purpose: asked.purpose,
+        serial: row.serial,
+        used_at: row.intended_at,
+        keep_until: keep_until.map_err(|error| AppError::internal("a token's end", error))?,
+    })
+}
+
+fn intended(change: &Change, asked: &Asked, row: &CertificateRow, session: SessionId) -> Event {
+    let event = change.event(EventName::CertificateIntended).of_serial(row.serial);
+    event
+        .with("tbs", base64(&row.tbs))
+        .with("session", session.to_string())
+        .with("login", asked.how.as_str())
+        .with("valid_until", row.valid_before.to_string())
+}
+
+impl How {
+    /// For the audit.
+    const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Device => "device",
+            Self::Renewal(_) => "renewal",
+        }
+    }
+
+    /// What policy is asked about; a renewal's session is looked up and judged on the way.
+    fn login(&self, tx: &dyn WriteTx, person: &PersonRow, now: Timestamp) -> Result<Login, AppError> {
+        match self {
+            Self::Browser => Ok(Login::Browser),
+            Self::Device => Ok(Login::Device),
+            Self::Renewal(renewal) => renewal.login(tx, person, now),
+        }
+    }
+
+    /// The session that the certificate belongs to: a new one for each sign-in.
+    fn session(
+        &self,
+        tx: &mut dyn WriteTx,
+        change: &Change,
+        asked: &Asked,
+        person: &PersonRow,
+    ) -> Result<SessionId, StoreError> {
+        let kind = match self {
+            Self::Renewal(renewal) => return renewal.session(tx),
+            Self::Browser => LoginKind::Browser,
+            Self::Device => LoginKind::Device,
+        };
+        let session = SessionRow {
+            id: SessionId::generate(change.now, &mut rand::rngs::OsRng),
+            user: person.id,
+            kind,
+            began_at: change.now,
+            nonce: asked.token.nonce.clone(),
+            ended_at: None,
+        };
+        tx.begin_session(&session)?;
+        let event = change.event(EventName::LoginSucceeded).of_user(person.id);
+        tx.append(&event.with("session", session.id.to_string()).with("login", self.as_str()))?;
+        Ok(session.id)
+    }
+}

@@ -1,0 +1,139 @@
+//! Whether the person behind the token may have what they ask for.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use sallyport_domain::{GroupId, Lifetime};
+use sallyport_entra::Verified;
+use sallyport_policy::{Ask, Denial, DevicePolicy, Entitlement, Grant, Limits, Login, Person, decide};
+use sallyport_protocol::ProblemCode;
+use sallyport_store::{GrantRow, PersonRow, StoreError, WriteTx};
+
+use super::Asked;
+use crate::app::grants::find_group;
+use crate::app::{App, AppError, Refusal};
+use crate::config::DeviceLogin;
+
+pub(super) fn not_provisioned(token: &Verified) -> Refusal {
+    let who = token.preferred_username.as_deref().unwrap_or("this account");
+    let detail = format!(
+        "{who} is not provisioned here yet; an administrator assigns them to the Sallyport application in Entra, \
+         which sends its changes every 40 minutes or on demand"
+    );
+    Refusal::new(ProblemCode::NotProvisioned, detail)
+}
+
+/// That the token's person is the one who was asked for.
+pub(super) fn check_address(asked: &Asked, person: &PersonRow) -> Result<(), Refusal> {
+    match &asked.address {
+        Some(address) if !is_address_of(address, asked, person) => {
+            let who = &person.user_name;
+            let detail = format!(
+                "you asked for {address} and signed in as {who}; sign in with the account you asked for"
+            );
+            Err(Refusal::new(ProblemCode::WrongPerson, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_address_of(address: &str, asked: &Asked, person: &PersonRow) -> bool {
+    let address = address.to_lowercase();
+    let same = |known: &str| known.to_lowercase() == address;
+    asked.token.preferred_username.as_deref().is_some_and(same)
+        || same(&person.user_name)
+        || person.emails.iter().any(|email| same(email))
+}
+
+/// What policy says of the person, their grants and what they ask.
+pub(super) fn entitle(
+    tx: &dyn WriteTx,
+    app: &App,
+    asked: &Asked,
+    person: &PersonRow,
+    login: Login,
+    now: Timestamp,
+) -> Result<Entitlement, AppError> {
+    let groups = groups_of(tx, person)?;
+    let grants = grants_of(tx, &groups)?;
+    let limits = limits(tx, app)?;
+    let person = Person {
+        user: person.id,
+        state: person.state,
+        reason: person.reason,
+        guest: person.guest,
+        name: person.posix_name.clone(),
+        groups,
+        assigned: BTreeSet::new(),
+    };
+    let ask = Ask { login, ttl: asked.ttl_seconds };
+    decide(&person, &grants, &ask, &limits, now).map_err(|denial| refusal(&denial).into())
+}
+
+fn groups_of(tx: &dyn WriteTx, person: &PersonRow) -> Result<BTreeSet<GroupId>, StoreError> {
+    match tx.resource_of_person(person.id)? {
+        Some(resource) => Ok(tx.groups_of(resource.id)?.into_iter().collect()),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
+fn grants_of(tx: &dyn WriteTx, groups: &BTreeSet<GroupId>) -> Result<Vec<Grant>, StoreError> {
+    let mut grants = Vec::new();
+    for group in groups {
+        grants.extend(tx.grants_of(*group)?.into_iter().map(policy_grant));
+    }
+    Ok(grants)
+}
+
+/// The grant as policy knows it.
+pub(in crate::app) fn policy_grant(row: GrantRow) -> Grant {
+    Grant { id: row.id, group: row.group, tags: row.tags, sudo: row.sudo, extensions: BTreeSet::new() }
+}
+
+fn limits(tx: &dyn WriteTx, app: &App) -> Result<Limits, AppError> {
+    let config = app.config();
+    Ok(Limits {
+        ttl_default: lifetime(config.certificates.user_ttl)?,
+        ttl_max: lifetime(config.certificates.user_ttl_max)?,
+        device: device_policy(tx, app),
+        posix_name: config.principals.posix_name,
+        guests: config.login.guests,
+        ..Limits::default()
+    })
+}
+
+fn lifetime(duration: SignedDuration) -> Result<Lifetime, AppError> {
+    let seconds = u64::try_from(duration.as_secs()).unwrap_or(0);
+    Lifetime::from_seconds(seconds).map_err(|error| AppError::internal("the configured lifetime", error))
+}
+
+fn device_policy(tx: &dyn WriteTx, app: &App) -> DevicePolicy {
+    let login = &app.config().login;
+    match login.device {
+        DeviceLogin::Off => DevicePolicy::Off,
+        DeviceLogin::On => DevicePolicy::On,
+        // A group that is not there (any more) lets nobody in.
+        DeviceLogin::Groups => DevicePolicy::Groups(
+            login
+                .device_groups
+                .iter()
+                .filter_map(|text| find_group(tx, text).ok())
+                .map(|group| group.id)
+                .collect(),
+        ),
+    }
+}
+
+fn refusal(denial: &Denial) -> Refusal {
+    let code = match denial {
+        Denial::Conflict { .. } | Denial::TooManyPrincipals { .. } => ProblemCode::NameConflict,
+        Denial::DeviceLoginOff => ProblemCode::DeviceLoginOff,
+        Denial::DeviceSession | Denial::SessionEnded { .. } => ProblemCode::SessionEnded,
+        Denial::Gone => ProblemCode::NotProvisioned,
+        Denial::Guest => ProblemCode::GuestRefused,
+        Denial::LifetimeTooLong { .. } | Denial::LifetimeTooShort { .. } => ProblemCode::LifetimeOutOfPolicy,
+        Denial::NoGrant => ProblemCode::NoGrant,
+        Denial::Suspended => ProblemCode::Suspended,
+    };
+    Refusal::new(code, denial.to_string())
+}

@@ -1,0 +1,117 @@
+//! The use cases, one file each. They order the steps and own the transaction; they know no HTTP and no SQL.
+
+mod audit;
+mod bootstrap;
+mod change;
+mod enroll;
+mod error;
+mod grants;
+mod groups;
+mod host_auth;
+mod host_certificate;
+mod issue_user;
+mod people;
+mod report;
+mod revocation;
+mod snapshot;
+mod tokens;
+mod users;
+mod views;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rand::rngs::OsRng;
+use sallyport_domain::{Clock, RequestId};
+use sallyport_entra::Issuer;
+use sallyport_store::Store;
+use tokio::sync::watch;
+
+pub use bootstrap::SignedBytes;
+pub use error::{AppError, DirectoryError, Refusal};
+pub use groups::GroupWrite;
+pub use host_auth::{AuthenticatedHost, Nonces};
+pub use tokens::ScimConnection;
+pub use users::ListQuery;
+
+use crate::config::Config;
+use crate::signer::Keys;
+
+/// Everything that a use case works with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    config: Config,
+    keys: Keys,
+    store: Store,
+    issuer: Issuer,
+    clock: SharedClock,
+    nonces: Nonces,
+    /// Counts up whenever some host's generation moved: wakes those that wait.
+    moved: watch::Sender<u64>,
+    /// PEM of the private root, for the bootstrap document.
+    tls_roots: Vec<String>,
+}
+
+/// A clock that has nothing to say to a debugger.
+#[derive(Clone)]
+pub struct SharedClock(pub Arc<dyn Clock>);
+
+impl std::fmt::Debug for SharedClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl App {
+    pub fn new(
+        config: Config,
+        keys: Keys,
+        store: Store,
+        issuer: Issuer,
+        clock: Arc<dyn Clock>,
+        tls_roots: Vec<String>,
+    ) -> Self {
+        let nonces = Nonces::new(clock.now());
+        let moved = watch::Sender::new(0);
+        Self(Arc::new(Parts {
+            config,
+            keys,
+            store,
+            issuer,
+            clock: SharedClock(clock),
+            nonces,
+            moved,
+            tls_roots,
+        }))
+    }
+
+    /// Read once a request; see [`Clock`].
+    pub fn now(&self) -> Timestamp {
+        // Whole milliseconds: what the store keeps, so that a value written and one computed compare equal.
+        let now = self.0.clock.0.now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    pub fn new_request_id(&self) -> RequestId {
+        RequestId::generate(self.0.clock.0.now(), &mut OsRng)
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub fn issuer(&self) -> &Issuer {
+        &self.0.issuer
+    }
+}

@@ -1,0 +1,184 @@
+//! The person behind a resource: linked once, named once, and judged anew after each write that concerns them.
+
+use sallyport_audit::EventName;
+use sallyport_domain::{ConflictReason, ObjectId, PosixName, Subject, Uid, UidRange, UserId, UserState};
+use sallyport_scim::User;
+use sallyport_store::{PersonRow, ResourceRow, StoreError, WriteTx};
+
+use super::change::{Change, is_granted};
+
+/// What SCIM calls a person from another tenant.
+const GUEST: &str = "Guest";
+
+/// The person for a resource that is being created: the one that its object id names, or a new one.
+///
+/// Two resources with one object id do not share a person: the second gets a person of its own, without the link, and
+/// [`settle`] makes both a conflict.
+pub fn for_new_resource(
+    tx: &mut dyn WriteTx,
+    change: &Change,
+    user: &User,
+    tenant: sallyport_domain::TenantId,
+) -> Result<PersonRow, StoreError> {
+    if let Some(object) = object_id(user.external_id())
+        && let Some(person) = tx.person_by_subject(Subject { tenant, object })?
+        && tx.resource_of_person(person.id)?.is_none()
+    {
+        return Ok(person);
+    }
+    Ok(PersonRow {
+        id: UserId::generate(change.now, &mut rand::rngs::OsRng),
+        tenant,
+        object: None,
+        user_name: String::new(),
+        display_name: String::new(),
+        emails: Vec::new(),
+        guest: false,
+        state: UserState::Suspended,
+        reason: None,
+        posix_name: None,
+        uid: None,
+    })
+}
+
+/// Brings the person in line with the resource, and everything else in line with the person.
+pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow) -> Result<(), StoreError> {
+    let user = User::from_document(resource.document.clone());
+    let Some(before) = tx.person(resource.user)? else { return Ok(()) };
+    let mut person = PersonRow {
+        user_name: resource.user_name.clone(),
+        display_name: user.display_name().unwrap_or_default().to_owned(),
+        emails: user.emails().into_iter().map(str::to_lowercase).collect(),
+        guest: user.user_type().is_some_and(|kind| kind.eq_ignore_ascii_case(GUEST)),
+        ..before.clone()
+    };
+    let conflict = match link(tx, &mut person, resource)? {
+        Some(reason) => Some(reason),
+        None => name_conflict(tx, &person)?,
+    };
+    (person.state, person.reason) = match conflict {
+        _ if !user.active() => (UserState::Suspended, None),
+        Some(reason) => (UserState::Conflict, Some(reason)),
+        None => (UserState::Active, None),
+    };
+    if person.state == UserState::Active && person.posix_name.is_none() && is_granted(tx, resource.id)? {
+        pin(tx, &mut person)?;
+    }
+    if person == before {
+        return Ok(());
+    }
+    tx.put_person(&person)?;
+    if person.state != before.state || person.posix_name != before.posix_name {
+        change.touch_groups_of(tx, resource.id)?;
+    }
+    announce(tx, change, &before, &person)
+}
+
+/// Settles everybody whose resource claims the object id: a second claim makes a conflict of the first as well.
+pub fn settle_claimants(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    resource: &ResourceRow,
+) -> Result<(), StoreError> {
+    let Some(external_id) = resource.external_id.as_deref() else { return Ok(()) };
+    for claimant in tx.resources_by_external_id(resource.tenant, external_id)? {
+        if claimant.id != resource.id {
+            settle(tx, change, &claimant)?;
+        }
+    }
+    Ok(())
+}
+
+/// The resource is gone: the person stays, with name and uid, and has no access.
+pub fn bury(tx: &mut dyn WriteTx, change: &mut Change, user: UserId) -> Result<(), StoreError> {
+    let Some(before) = tx.person(user)? else { return Ok(()) };
+    let person = PersonRow { state: UserState::Gone, reason: None, ..before.clone() };
+    tx.put_person(&person)?;
+    announce(tx, change, &before, &person)
+}
+
+fn object_id(external_id: Option<&str>) -> Option<ObjectId> {
+    external_id?.parse().ok()
+}
+
+/// Makes the link to the object id once; any later claim to another one is a conflict.
+fn link(
+    tx: &mut dyn WriteTx,
+    person: &mut PersonRow,
+    resource: &ResourceRow,
+) -> Result<Option<ConflictReason>, StoreError> {
+    let Some(object) = object_id(resource.external_id.as_deref()) else {
+        return Ok(Some(ConflictReason::NoObjectId));
+    };
+    let claimed = resource.external_id.as_deref().unwrap_or_default();
+    if tx.resources_by_external_id(resource.tenant, claimed)?.len() > 1 {
+        return Ok(Some(ConflictReason::Link));
+    }
+    match person.object {
+        Some(linked) if linked == object => Ok(None),
+        Some(_) => Ok(Some(ConflictReason::Link)),
+        None if tx.person_by_subject(Subject { tenant: person.tenant, object })?.is_some() => {
+            Ok(Some(ConflictReason::Link))
+        }
+        None => {
+            person.object = Some(object);
+            Ok(None)
+        }
+    }
+}
+
+/// Whether the name that the person would get cannot be theirs. A pinned name is never looked at again.
+fn name_conflict(tx: &mut dyn WriteTx, person: &PersonRow) -> Result<Option<ConflictReason>, StoreError> {
+    if person.posix_name.is_some() {
+        return Ok(None);
+    }
+    let Ok(name) = PosixName::from_user_name(&person.user_name) else {
+        return Ok(Some(ConflictReason::NameImpossible));
+    };
+    if name.is_reserved() {
+        return Ok(Some(ConflictReason::NameReserved));
+    }
+    let taken = tx.holder_of_name(&name)?.is_some_and(|holder| holder != person.id);
+    Ok(taken.then_some(ConflictReason::NameTaken))
+}
+
+/// Name and uid, for ever. Called once [`name_conflict`] found none.
+fn pin(tx: &mut dyn WriteTx, person: &mut PersonRow) -> Result<(), StoreError> {
+    let next = tx.last_uid()?.map_or(UidRange::DEFAULT.first, |last| last.value() + 1);
+    if let (Ok(name), Ok(uid)) = (PosixName::from_user_name(&person.user_name), Uid::try_from(next)) {
+        person.posix_name = Some(name);
+        person.uid = Some(uid);
+    }
+    Ok(())
+}
+
+/// What a change of state means for others: the chain hears of it, and lost access is revoked.
+fn announce(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    before: &PersonRow,
+    after: &PersonRow,
+) -> Result<(), StoreError> {
+    if before.state == after.state && before.reason == after.reason {
+        return Ok(());
+    }
+    let name = match after.state {
+        UserState::Active => EventName::DirectoryUserResumed,
+        UserState::Conflict => EventName::DirectoryConflict,
+        UserState::Gone => EventName::DirectoryUserDeleted,
+        UserState::Suspended => EventName::DirectoryUserSuspended,
+    };
+    let mut event = change.event(name).of_user(after.id).with("user_name", after.user_name.as_str());
+    if let Some(reason) = after.reason {
+        event = event.with("reason", reason.as_str());
+    }
+    if after.state != UserState::Active {
+        let revoked = tx.end_sessions(after.id, change.now)?;
+        if revoked > 0 {
+            change.revoked();
+        }
+        event = event.with("certificates_revoked", revoked);
+    }
+    tx.append(&event)?;
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! The command line as it is typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+use sallyport_domain::{HostPattern, Tag};
+
+use crate::config::parse_duration;
+
+/// The certificate authority of Sallyport: decides who may log in where, signs, and keeps the record.
+#[derive(Debug, Parser)]
+#[command(name = "sallyport-ca", version, max_term_width = 110)]
+pub struct Cli {
+    /// The configuration file that `init` wrote.
+    #[arg(
+        long,
+        global = true,
+        env = "SALLYPORT_CA_CONFIG",
+        value_name = "FILE",
+        default_value = "sallyport.toml"
+    )]
+    pub config: PathBuf,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a CA: keys, configuration and store in one directory. Prints the fingerprint that people and hosts pin.
+    Init(Init),
+    /// Read the configuration as the server would, say what is wrong with it, and stop.
+    Check,
+    /// Run the server.
+    Serve,
+    /// Look at and change grants, hosts, users and groups.
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Tokens with which Entra writes users and groups.
+    #[command(subcommand)]
+    ScimToken(ScimToken),
+    /// Tokens with which machines enrol.
+    #[command(subcommand)]
+    EnrollToken(EnrollToken),
+    /// The hash-chained record of everything that happened.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+#[derive(Args, Debug)]
+pub struct Init {
+    /// Where everything of this CA will lie; made when it does not exist.
+    pub directory: PathBuf,
+    /// Entra's "Directory (tenant) ID".
+    #[arg(long, env = "SALLYPORT_TENANT", value_name = "ID")]
+    pub tenant: String,
+    /// Entra's "Application (client) ID" of the app registration.
+    #[arg(long, env = "SALLYPORT_CLIENT_ID", value_name = "ID")]
+    pub client_id: String,
+    /// The OpenID issuer, when it is not Entra's own for the tenant.
+    #[arg(long, env = "SALLYPORT_ISSUER", value_name = "URL")]
+    pub issuer: Option<String>,
+    /// Where the server listens. Plain HTTP on loopback; TLS under a private root elsewhere.
+    #[arg(long, env = "SALLYPORT_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    pub listen: SocketAddr,
+    /// A name under which people and hosts will reach the server, for its TLS certificate.
+    #[arg(long, env = "SALLYPORT_TLS_NAME", value_name = "NAME", value_delimiter = ',')]
+    pub tls_name: Vec<String>,
+    /// Whether a device code may be used to sign in. It cannot be bound to a key, and is open to phishing.
+    #[arg(long, env = "SALLYPORT_DEVICE_LOGIN", value_enum, default_value_t = OffOn::Off)]
+    pub device_login: OffOn,
+    /// Names that hosts may have, as in `ssh_config`: `*.corp.example`. Without one, no host can be enrolled.
+    #[arg(long, env = "SALLYPORT_HOST_DOMAIN", value_name = "PATTERN", value_delimiter = ',')]
+    pub host_domain: Vec<HostPattern>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum OffOn {
+    Off,
+    On,
+}
+
+impl OffOn {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+        }
+    }
+}
+
+/// How a list is printed.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Output {
+    #[arg(long, env = "SALLYPORT_FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    Json,
+    Text,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// What groups open.
+    #[command(subcommand)]
+    Grant(Grant),
+    /// Groups as Entra sent them.
+    #[command(subcommand)]
+    Group(List),
+    /// Enrolled hosts, and how far each is.
+    #[command(subcommand)]
+    Host(List),
+    /// People, their state and their POSIX names.
+    #[command(subcommand)]
+    User(List),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum List {
+    /// List them.
+    Ls(Output),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Grant {
+    /// Let a group into every host that bears all the tags named.
+    Add {
+        /// A group's id, its object id in Entra, or its display name when only one group bears it.
+        #[arg(long, env = "SALLYPORT_GROUP", value_name = "ID|NAME")]
+        group: String,
+        /// A host must bear every tag named.
+        #[arg(long, env = "SALLYPORT_TAG", value_name = "KEY=VALUE", required = true, num_args = 1.., value_delimiter = ',')]
+        tag: Vec<Tag>,
+        /// NOPASSWD: ALL on those hosts.
+        #[arg(long, env = "SALLYPORT_SUDO")]
+        sudo: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List the grants.
+    Ls(Output),
+    /// Take a grant away, by its id. Access ends on every host it reached.
+    Remove { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ScimToken {
+    /// Make a token and print it: the only time that it is seen.
+    Create {
+        #[arg(long, env = "SALLYPORT_NAME", default_value = "entra")]
+        name: String,
+        /// How long it lives: 365d, 12h.
+        #[arg(long, env = "SALLYPORT_TTL", default_value = "365d", value_parser = parse_duration)]
+        ttl: SignedDuration,
+    },
+    /// List the tokens (never their text).
+    List(Output),
+    /// End a token at once.
+    Revoke { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EnrollToken {
+    /// Make a token and print it: the only time that it is seen.
+    Create {
+        /// How many hosts it may enrol.
+        #[arg(long, env = "SALLYPORT_USES", default_value_t = 1)]
+        uses: u32,
+        /// How long it lives: 1h, 7d.
+        #[arg(long, env = "SALLYPORT_TTL", default_value = "1h", value_parser = parse_duration)]
+        ttl: SignedDuration,
+        /// Names that a host with this token may have, as in `ssh_config`.
+        #[arg(long, env = "SALLYPORT_NAME", value_name = "PATTERN", required = true, num_args = 1.., value_delimiter = ',')]
+        name: Vec<HostPattern>,
+        /// Tags that the host gets: it cannot choose its own.
+        #[arg(long, env = "SALLYPORT_TAG", value_name = "KEY=VALUE", num_args = 1.., value_delimiter = ',')]
+        tag: Vec<Tag>,
+    },
+    /// List the tokens (never their text).
+    List(Output),
+    /// End a token at once. Hosts that it enrolled stay.
+    Revoke { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Every event, one JSON object a line, oldest first.
+    Export {
+        /// Only events after this sequence number.
+        #[arg(long, env = "SALLYPORT_AFTER", default_value_t = 0)]
+        after: u64,
+    },
+    /// Fold the chain and compare it with the tables. Exit 0 when both agree.
+    Verify(Output),
+}

@@ -1,0 +1,57 @@
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::load_config;
+use super::start::{Ownership, start};
+use crate::config::Surface;
+use crate::http::router;
+use crate::jobs;
+use crate::log::Chain;
+use crate::serve::{bind, serve_socket};
+
+pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
+    let config = load_config(path)?;
+    let Some(ownership) = Ownership::take(&config)? else {
+        bail!(
+            "another sallyport-ca has this store open; stop it first, or use `sallyport-ca admin …`, which talks to it"
+        );
+    };
+    let app = start(config.clone(), &ownership)?;
+    let (stopper, stop) = watch::channel(false);
+    let mut running = tokio::task::JoinSet::new();
+    for listen in &config.listen {
+        let bound = bind(listen, &config.tls_path(), app.now()).await?;
+        eprintln!("listening on {}", bound.url());
+        let routes = router(&app, &bound.listen.surfaces);
+        running.spawn(bound.serve(routes, stop.clone()));
+    }
+    let admin = router(&app, &[Surface::Admin].into());
+    let socket = config.socket_path();
+    let admin_stop = stop.clone();
+    running.spawn(async move {
+        if let Err(error) = serve_socket(&socket, admin, admin_stop).await {
+            tracing::error!(error = %Chain(&error), "the administrators' socket cannot be served");
+        }
+    });
+    running.spawn(jobs::run(app.clone(), stop));
+    app.note_start().await?;
+    eprintln!("ready: {}", app.keys().fingerprint());
+    wait_for_signal().await?;
+    eprintln!("stopping");
+    // Everybody listens on the same switch; those who are gone need no word.
+    let _ = stopper.send(true);
+    while running.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be watched")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(())
+}

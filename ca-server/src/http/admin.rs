@@ -1,0 +1,146 @@
+//! The administrators' routes, served on the socket only: whoever may open it is root or the server's own user.
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{delete, get};
+use sallyport_protocol::admin::{
+    AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, GrantView, GroupView, HostView,
+    TokenView, UserView, route,
+};
+use sallyport_protocol::{ProblemCode, path};
+use serde::Deserialize;
+
+use super::{Failure, Json, RequestTag};
+use crate::app::App;
+
+pub(super) fn routes() -> Router<App> {
+    let routes = Router::new()
+        .route(route::AUDIT, get(audit))
+        .route(route::AUDIT_VERIFY, get(verify))
+        .route(route::ENROLL_TOKENS, get(enroll_tokens).post(create_enroll_token))
+        .route(&one(route::ENROLL_TOKENS), delete(revoke_enroll_token))
+        .route(route::GRANTS, get(grants).post(add_grant))
+        .route(&one(route::GRANTS), delete(remove_grant))
+        .route(route::GROUPS, get(groups))
+        .route(route::HOSTS, get(hosts))
+        .route(route::SCIM_TOKENS, get(scim_tokens).post(create_scim_token))
+        .route(&one(route::SCIM_TOKENS), delete(revoke_scim_token))
+        .route(route::USERS, get(users));
+    Router::new().nest(path::ADMIN, routes)
+}
+
+fn one(collection: &str) -> String {
+    format!("{collection}/{{id}}")
+}
+
+fn id<T: std::str::FromStr>(text: &str) -> Result<T, Failure>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| Failure::new(ProblemCode::Malformed, error.to_string()))
+}
+
+async fn grants(State(app): State<App>) -> Result<Json<Vec<GrantView>>, Failure> {
+    Ok(Json(app.list_grants().await?))
+}
+
+async fn add_grant(
+    State(app): State<App>,
+    RequestTag(request): RequestTag,
+    Json(ask): Json<AddGrant>,
+) -> Result<Json<GrantView>, Failure> {
+    Ok(Json(app.add_grant(request, ask).await?))
+}
+
+async fn remove_grant(
+    State(app): State<App>,
+    RequestTag(request): RequestTag,
+    Path(text): Path<String>,
+) -> Result<StatusCode, Failure> {
+    app.remove_grant(request, id(&text)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn groups(State(app): State<App>) -> Result<Json<Vec<GroupView>>, Failure> {
+    Ok(Json(app.view_groups().await?))
+}
+
+async fn users(State(app): State<App>) -> Result<Json<Vec<UserView>>, Failure> {
+    Ok(Json(app.view_users().await?))
+}
+
+async fn hosts(State(app): State<App>) -> Result<Json<Vec<HostView>>, Failure> {
+    Ok(Json(app.view_hosts().await?))
+}
+
+async fn enroll_tokens(State(app): State<App>) -> Result<Json<Vec<TokenView>>, Failure> {
+    Ok(Json(app.list_enroll_tokens().await?))
+}
+
+async fn create_enroll_token(
+    State(app): State<App>,
+    RequestTag(request): RequestTag,
+    Json(ask): Json<CreateEnrollToken>,
+) -> Result<Json<CreatedToken>, Failure> {
+    Ok(Json(app.create_enroll_token(request, ask).await?))
+}
+
+async fn revoke_enroll_token(
+    State(app): State<App>,
+    RequestTag(request): RequestTag,
+    Path(text): Path<String>,
+) -> Result<StatusCode, Failure> {
+    app.revoke_enroll_token(request, id(&text)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn scim_tokens(State(app): State<App>) -> Result<Json<Vec<TokenView>>, Failure> {
+    Ok(Json(app.list_scim_tokens().await?))
+}
+
+async fn create_scim_token(
+    State(app): State<App>,
+    RequestTag(request): RequestTag,
+    Json(ask): Json<CreateScimToken>,
+) -> Result<Json<CreatedToken>, Failure> {
+    Ok(Json(app.create_scim_token(request, ask).await?))
+}
+
+async fn revoke_scim_token(
+    State(app): State<App>,
+    RequestTag(request): RequestTag,
+    Path(text): Path<String>,
+) -> Result<StatusCode, Failure> {
+    app.revoke_scim_token(request, id(&text)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `?after=SEQ&limit=N`
+#[derive(Debug, Deserialize)]
+struct AuditQuery {
+    #[serde(default)]
+    after: u64,
+    #[serde(default = "AuditQuery::limit")]
+    limit: usize,
+}
+
+impl AuditQuery {
+    const fn limit() -> usize {
+        1000
+    }
+}
+
+/// An array of export lines, as they are.
+async fn audit(
+    State(app): State<App>,
+    Query(query): Query<AuditQuery>,
+) -> Result<impl IntoResponse, Failure> {
+    let lines = app.audit_lines(query.after, query.limit).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], format!("[{}]", lines.join(","))))
+}
+
+async fn verify(State(app): State<App>) -> Result<Json<AuditVerdict>, Failure> {
+    Ok(Json(app.verify_audit().await?))
+}

@@ -1,0 +1,57 @@
+//! HTTP: extract, call one use case, render. No business rule has an `if` here.
+
+mod admin;
+mod failure;
+mod hosts;
+mod json;
+mod login;
+mod ops;
+mod scim;
+mod trace;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use tower_http::timeout::TimeoutLayer;
+
+pub use failure::Failure;
+pub use json::{Json, SmallBody};
+pub use trace::RequestTag;
+
+use crate::app::App;
+use crate::config::Surface;
+
+/// The largest honest body here is a certificate request with an RSA key: a few KiB.
+const SMALL_BODY: usize = 64 * 1024;
+/// What Entra may send in one request.
+const SCIM_BODY: usize = 1024 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Above the longest poll that a host may ask for.
+const POLL_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// The routes of these surfaces; everything else is 404.
+pub fn router(app: &App, surfaces: &BTreeSet<Surface>) -> Router {
+    let mut router = Router::new();
+    for surface in surfaces {
+        router = router.merge(match surface {
+            Surface::Admin => limited(admin::routes(), SMALL_BODY, TIMEOUT),
+            Surface::Hosts => limited(hosts::routes(), SMALL_BODY, POLL_TIMEOUT),
+            Surface::Login => limited(login::routes(), SMALL_BODY, TIMEOUT),
+            Surface::Ops => limited(ops::routes(), SMALL_BODY, TIMEOUT),
+            Surface::Scim => limited(scim::routes(), SCIM_BODY, TIMEOUT),
+        });
+    }
+    router
+        .fallback(failure::not_found)
+        .method_not_allowed_fallback(failure::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), trace::tag))
+        .with_state(app.clone())
+}
+
+fn limited(routes: Router<App>, body: usize, timeout: Duration) -> Router<App> {
+    let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout);
+    routes.layer(DefaultBodyLimit::max(body)).layer(timeout)
+}

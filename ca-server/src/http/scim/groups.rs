@@ -1,0 +1,115 @@
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use sallyport_domain::ResourceId;
+use sallyport_scim::{Kind, Member, Meta, Projection, list_response, parse_patch, render_group};
+use sallyport_store::GroupRow;
+use serde_json::Value;
+
+use super::reply::{Base, Object, Reply, ScimFailure};
+use super::{ReadQuery, resource_id};
+use crate::app::{App, GroupWrite, ScimConnection};
+use crate::http::RequestTag;
+
+/// The attribute that may be large, and is loaded only where it is shown.
+const MEMBERS: &str = "members";
+
+pub(super) async fn create(
+    State(app): State<App>,
+    ScimConnection { tenant }: ScimConnection,
+    RequestTag(request): RequestTag,
+    Query(query): Query<ReadQuery>,
+    base: Base,
+    Object(body): Object,
+) -> Result<Reply, ScimFailure> {
+    let projection = query.projection()?;
+    let write = app.create_group(tenant, request, body).await?;
+    let location = base.of(Kind::Group.endpoint(), write.row.id);
+    Ok(Reply { status: StatusCode::CREATED, location: Some(location), ..written(&write, &base, &projection) })
+}
+
+pub(super) async fn read(
+    State(app): State<App>,
+    ScimConnection { tenant }: ScimConnection,
+    Path(id): Path<String>,
+    Query(query): Query<ReadQuery>,
+    base: Base,
+) -> Result<Reply, ScimFailure> {
+    let projection = query.projection()?;
+    let read = app.read_group(tenant, resource_id(&id)?, projection.wants(MEMBERS)).await?;
+    Ok(Reply::ok(shown(&read.row, read.members.as_deref(), &base, &projection)))
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    ScimConnection { tenant }: ScimConnection,
+    Query(query): Query<ReadQuery>,
+    base: Base,
+) -> Result<Reply, ScimFailure> {
+    let (projection, asked) = (query.projection()?, query.list()?);
+    let start = asked.page.start_index;
+    let page = app.list_groups(tenant, asked, projection.wants(MEMBERS)).await?;
+    let resources =
+        page.items.iter().map(|read| shown(&read.row, read.members.as_deref(), &base, &projection)).collect();
+    Ok(Reply::ok(list_response(resources, page.total, start)))
+}
+
+pub(super) async fn replace(
+    State(app): State<App>,
+    ScimConnection { tenant }: ScimConnection,
+    RequestTag(request): RequestTag,
+    Path(id): Path<String>,
+    base: Base,
+    Object(body): Object,
+) -> Result<Reply, ScimFailure> {
+    let write = app.replace_group(tenant, request, resource_id(&id)?, body).await?;
+    Ok(written(&write, &base, &Projection::default()))
+}
+
+pub(super) async fn patch(
+    State(app): State<App>,
+    ScimConnection { tenant }: ScimConnection,
+    RequestTag(request): RequestTag,
+    Path(id): Path<String>,
+    Query(query): Query<ReadQuery>,
+    base: Base,
+    Object(body): Object,
+) -> Result<Reply, ScimFailure> {
+    let projection = query.projection()?;
+    let operations = parse_patch(&body)?;
+    let write = app.patch_group(tenant, request, resource_id(&id)?, operations).await?;
+    Ok(written(&write, &base, &projection))
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    ScimConnection { tenant }: ScimConnection,
+    RequestTag(request): RequestTag,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ScimFailure> {
+    app.delete_group(tenant, request, resource_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn written(write: &GroupWrite, base: &Base, projection: &Projection) -> Reply {
+    if !write.unknown.is_empty() {
+        // Success for the client, which would else retry for ever; a dangling id is never stored.
+        tracing::warn!(group.id = %write.row.id, ids = ?write.unknown, "unknown members were left out");
+    }
+    let members = projection.wants(MEMBERS).then_some(write.members.as_slice());
+    Reply::ok(shown(&write.row, members, base, projection))
+}
+
+fn shown(row: &GroupRow, members: Option<&[ResourceId]>, base: &Base, projection: &Projection) -> Value {
+    let meta = Meta {
+        created: row.created_at,
+        last_modified: row.modified_at,
+        location: base.of(Kind::Group.endpoint(), row.id),
+    };
+    let members: Option<Vec<Member>> = members.map(|ids| ids.iter().map(|id| member(*id, base)).collect());
+    let resource = render_group(&row.document, &row.id.to_string(), members.as_deref(), &meta);
+    Value::Object(projection.apply(Kind::Group, resource))
+}
+
+fn member(id: ResourceId, base: &Base) -> Member {
+    Member { id: id.to_string(), display: None, location: Some(base.of(Kind::User.endpoint(), id)) }
+}

@@ -1,0 +1,155 @@
+use std::error::Error;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sallyport_scim::json::parse_object;
+use sallyport_scim::{ScimError, error_body};
+use serde_json::{Map, Value};
+
+use crate::app::{AppError, DirectoryError};
+use crate::log::Chain;
+
+const MEDIA_TYPE: &str = "application/scim+json";
+
+/// A SCIM answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) body: Value,
+    pub(super) location: Option<String>,
+}
+
+impl Reply {
+    pub(super) const fn ok(body: Value) -> Self {
+        Self { status: StatusCode::OK, body, location: None }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(location) = self.location.and_then(|location| location.try_into().ok()) {
+            headers.insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+/// A SCIM refusal (RFC 7644, section 3.12).
+#[derive(Debug)]
+pub enum ScimFailure {
+    Internal,
+    MethodNotAllowed,
+    Scim(ScimError),
+    TooLarge,
+    Unauthorized,
+}
+
+impl From<ScimError> for ScimFailure {
+    fn from(error: ScimError) -> Self {
+        Self::Scim(error)
+    }
+}
+
+impl From<DirectoryError> for ScimFailure {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Scim(error) => Self::Scim(error),
+            DirectoryError::Store(source) => Self::internal(&source),
+        }
+    }
+}
+
+impl From<AppError> for ScimFailure {
+    fn from(error: AppError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl ScimFailure {
+    fn internal(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error = %Chain(error), "a SCIM request failed inside");
+        Self::Internal
+    }
+}
+
+impl IntoResponse for ScimFailure {
+    fn into_response(self) -> Response {
+        let (status, body) = match self {
+            Self::Internal => (500, error_body(500, None, "something failed inside; try again")),
+            Self::MethodNotAllowed => (405, error_body(405, None, "this address does not know that method")),
+            Self::Scim(error) => (error.status(), error.body()),
+            Self::TooLarge => (413, error_body(413, None, "a body is 1 MiB at most")),
+            Self::Unauthorized => {
+                let detail = "the bearer token is missing, unknown, expired or revoked; sallyport-ca scim-token create makes one";
+                (401, error_body(401, None, detail))
+            }
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = Reply { status, body, location: None }.into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+pub(super) async fn not_found() -> ScimFailure {
+    ScimError::NotFound("this address was".to_owned()).into()
+}
+
+pub(super) async fn method_not_allowed() -> ScimFailure {
+    ScimFailure::MethodNotAllowed
+}
+
+/// A JSON object as a body, whatever the Content-Type says.
+#[derive(Debug)]
+pub(super) struct Object(pub(super) Map<String, Value>);
+
+impl<S: Send + Sync> FromRequest<S> for Object {
+    type Rejection = ScimFailure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ScimFailure> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                ScimFailure::TooLarge
+            } else {
+                ScimError::InvalidSyntax("the body could not be read".to_owned()).into()
+            }
+        })?;
+        Ok(Self(parse_object(&bytes)?))
+    }
+}
+
+/// The address under which this client sees us, for `meta.location`.
+#[derive(Debug)]
+pub(super) struct Base(String);
+
+impl<S: Sync> FromRequestParts<S> for Base {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let host = header("host").filter(|host| host.len() <= 255).unwrap_or("localhost");
+        // Only a label in an answer: nothing is decided by it, so the proxy's word is good enough.
+        let scheme = header("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https"));
+        let scheme = scheme.unwrap_or("https");
+        Ok(Self(format!("{scheme}://{host}{}", sallyport_protocol::path::SCIM)))
+    }
+}
+
+impl Base {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn of(&self, endpoint: &str, id: impl std::fmt::Display) -> String {
+        format!("{}/{endpoint}/{id}", self.0)
+    }
+}

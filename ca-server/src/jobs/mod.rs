@@ -1,0 +1,28 @@
+//! What happens without being asked.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::log::Chain;
+use crate::serve::stopped;
+
+/// How often the jobs look whether something is due.
+const STEP: Duration = Duration::from_secs(30);
+
+/// Until `stop` turns true: keeps the issuer's keys fresh, and forgets what cannot be repeated any more.
+pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = app.issuer().refresh_if_due(app.now()).await {
+            tracing::warn!(error = %Chain(&error), "the issuer's keys could not be fetched; logins may be refused");
+        }
+        if let Err(error) = app.forget_old_tokens().await {
+            tracing::warn!(error = %Chain(&error), "old token uses could not be forgotten");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(STEP) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}

@@ -1,0 +1,178 @@
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tower::Service;
+
+use super::tls::{TlsError, server_config};
+use crate::config::Listen;
+
+/// Connections at once on one listener: a host holds one for its long poll.
+const CONNECTIONS: usize = 8192;
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take over its headers, between requests too.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
+/// After a signal, how long running requests may go on.
+const GRACE: Duration = Duration::from_secs(5);
+/// After a failed accept (out of file descriptors, mostly).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of headers; the largest honest one carries a certificate.
+const HEADER_BYTES: usize = 32 * 1024;
+
+/// A listener that holds its port.
+#[derive(Debug)]
+pub struct Bound {
+    pub listen: Listen,
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error("cannot listen on {address}; is another server running there?")]
+    Address {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error("TLS on {address} cannot be set up")]
+    Tls {
+        address: SocketAddr,
+        #[source]
+        source: TlsError,
+    },
+}
+
+/// # Errors
+/// When the port is taken or TLS cannot be set up.
+pub async fn bind(listen: &Listen, tls: &Path, now: Timestamp) -> Result<Bound, BindError> {
+    let address = listen.address;
+    let tls = server_config(listen, tls, now).map_err(|source| BindError::Tls { address, source })?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| BindError::Address { address, source })?;
+    Ok(Bound { listen: listen.clone(), listener, tls })
+}
+
+impl Bound {
+    /// With the real port where the configuration says 0.
+    pub fn url(&self) -> String {
+        let address = self.listener.local_addr().unwrap_or(self.listen.address);
+        format!("{}://{address}", if self.tls.is_some() { "https" } else { "http" })
+    }
+
+    /// Serves until `stop` turns true.
+    pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
+        let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let acceptor = self.tls.map(TlsAcceptor::from);
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = stopped(&mut stop) => break,
+            };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            // Over the limit, the connection is closed at once: better than a queue nobody sees.
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+            let router = router.clone();
+            let acceptor = acceptor.clone();
+            let watcher = graceful.watcher();
+            tokio::spawn(async move {
+                let _place = place;
+                // A peer that hangs up or speaks nonsense is its own problem.
+                let _ = connection(stream, acceptor, router, watcher).await;
+            });
+        }
+        let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    }
+}
+
+/// The guard that `wait_for` gives may not live across an await; nobody wants it.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone: then everything stops as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    match acceptor {
+        None => http(stream, router, watcher).await,
+        Some(acceptor) => {
+            let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
+            http(stream, router, watcher).await;
+        }
+    }
+    Ok(())
+}
+
+async fn http(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let service = service_fn(move |request: Request<Incoming>| router.clone().call(request));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    // As above: what the peer does to its connection is no event of ours.
+    let _ = watcher.watch(connection).await;
+}
+
+/// Serves the administrators' socket: mode 0600, and only for root and the server's own user.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub async fn serve_socket(path: &Path, router: Router, mut stop: watch::Receiver<bool>) -> io::Result<()> {
+    // The store's lock is held: a socket that lies here is a dead server's.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    let graceful = GracefulShutdown::new();
+    let me = nix::unistd::geteuid().as_raw();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stop) => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let Ok(credentials) = stream.peer_cred() else { continue };
+        if credentials.uid() != 0 && credentials.uid() != me {
+            continue;
+        }
+        let router = router.clone();
+        let watcher = graceful.watcher();
+        tokio::spawn(async move { http(stream, router, watcher).await });
+    }
+    let _ = std::fs::remove_file(path);
+    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    Ok(())
+}
