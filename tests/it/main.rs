@@ -2,3 +2,4 @@
 
 mod architecture;
 mod bench;
+mod login_flows;

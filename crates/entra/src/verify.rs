@@ -108,10 +108,10 @@ pub fn verify(token: &str, keys: &KeySet, expect: &Expect, now: Timestamp) -> Re
     let extra = claims.additional_claims();
     check_kind(extra)?;
     let subject = subject(extra)?;
-    check_key_issuer(key, subject.tenant, expect)?;
     if !expect.tenants.contains(&subject.tenant) {
         return Err(TokenError::WrongTenant);
     }
+    check_key_issuer(key, subject.tenant, expect)?;
     let issued_at = check_times(claims, now, expect.token_max_age)?;
     if !expect.guests && is_guest(extra, &expect.issuer) {
         return Err(TokenError::GuestRefused);

@@ -121,11 +121,22 @@ impl Login {
     /// [`LoginError::Refused`] mostly means that a person has to sign in again.
     pub async fn refresh(&self, refresh_token: &SecretString) -> Result<Tokens, LoginError> {
         let token = RefreshToken::new(refresh_token.expose_secret().to_owned());
+        // Entra wants to hear the scopes, `offline_access` included. An issuer that left one out at the sign-in
+        // refuses them all; without any, the earlier ones are meant (RFC 6749, section 6).
+        match self.refresh_with(&token, &["openid", "profile", "offline_access"]).await {
+            Err(LoginError::Refused(error)) if error.error() == "invalid_scope" => {
+                self.refresh_with(&token, &[]).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn refresh_with(&self, token: &RefreshToken, scopes: &[&str]) -> Result<Tokens, LoginError> {
         let client = self.client();
         let request =
-            client.exchange_refresh_token(&token).map_err(|_| LoginError::BadReply("no endpoint"))?;
-        let scopes = ["openid"].into_iter().chain(SCOPES).map(|scope| Scope::new(scope.to_owned()));
-        let reply = request.add_scopes(scopes).request_async(&self.0.http).await;
+            client.exchange_refresh_token(token).map_err(|_| LoginError::NotOffered("a token endpoint"))?;
+        let request = request.add_scopes(scopes.iter().map(|scope| Scope::new((*scope).to_owned())));
+        let reply = request.request_async(&self.0.http).await;
         Tokens::from_reply(&reply.map_err(LoginError::from_token_request)?)
     }
 

@@ -342,6 +342,17 @@ async fn refreshing() {
 }
 
 #[tokio::test]
+async fn refreshing_where_a_scope_was_not_granted() {
+    let replies = vec![refusal("invalid_scope", 70011), tokens()];
+    let provider = Provider::start(Value::Null, replies).await;
+    provider.login().await.refresh(&SecretString::from("old")).await.unwrap();
+    assert!(provider.form().contains_key("scope"));
+    let second = provider.form();
+    assert!(!second.contains_key("scope"), "{second:?}");
+    assert_eq!(second["refresh_token"], "old");
+}
+
+#[tokio::test]
 async fn answers_that_make_no_sense_are_not_repeated() {
     let without_id = json!({"token_type": "Bearer", "access_token": CANARY, "refresh_token": CANARY});
     let twisted = json!({"token_type": "Bearer", "access_token": "a", "id_token": CANARY});

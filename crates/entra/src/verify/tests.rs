@@ -64,6 +64,7 @@ fn good_without_what_is_optional() {
 #[test]
 fn wrong_tid() {
     let elsewhere = "11111111-2222-4333-8444-555555555555";
+    assert_eq!(judge_with(json!({"tid": elsewhere})), Err(TokenError::WrongTenant));
     // A key without `issuer`, as other providers publish it: only the allow-list speaks.
     let keys = keys_of(&json!({"keys": [with(jwk(KID, key()), json!({"issuer": null}))]}));
     let token = mint(&header(), &with(claims(), json!({"tid": elsewhere})), key());
@@ -222,6 +223,14 @@ fn key_issuer_mismatch() {
         let wanted = if good { Ok(()) } else { Err(TokenError::Invalid(Flaw::KeyIssuer)) };
         assert_eq!(outcome.map(|_| ()), wanted, "{issuer}");
     }
+}
+
+#[test]
+fn a_tenant_that_is_allowed_must_still_be_the_keys_own() {
+    let elsewhere = "11111111-2222-4333-8444-555555555555";
+    let both = Expect { tenants: vec![TENANT.parse().unwrap(), elsewhere.parse().unwrap()], ..expect() };
+    let token = mint(&header(), &with(claims(), json!({"tid": elsewhere})), key());
+    assert_eq!(verify(&token, &key_set(), &both, now()), flaw(Flaw::KeyIssuer));
 }
 
 #[test]
