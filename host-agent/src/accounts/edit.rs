@@ -1,0 +1,204 @@
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use sallyport_domain::{PosixName, Uid};
+
+use super::table::Table;
+use super::view::{EXPIRED, field};
+use super::{AccountFiles, Ledger, MARKER_GROUP, Standing, View};
+
+/// One batch of changes to the account files.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Changes {
+    pub(crate) create: Vec<NewAccount>,
+    pub(crate) reactivate: Vec<PosixName>,
+    pub(crate) suspend: Vec<PosixName>,
+    /// Finish or clear what a killed run left without a passwd row.
+    pub(crate) repair: bool,
+}
+
+impl Changes {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct NewAccount {
+    pub(crate) name: PosixName,
+    pub(crate) uid: Uid,
+    pub(crate) label: String,
+    pub(crate) shell: String,
+}
+
+/// What came of a batch.
+#[derive(Debug)]
+pub(crate) struct Edited {
+    pub(crate) files: AccountFiles,
+    /// Accounts that turned out not to be ours to touch, and why.
+    pub(crate) withheld: Vec<(PosixName, String)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EditError {
+    #[error("no gid from 101 to 999 is free for the group {MARKER_GROUP}")]
+    NoMarkerGid,
+}
+
+/// Gids that distributions give to system groups; the marker owns no files, so any free one does.
+const MARKER_GIDS: std::ops::RangeInclusive<u32> = 101..=999;
+
+/// Longest label in passwd: a label is for reading, not for keeping.
+const LONGEST_LABEL: usize = 80;
+
+/// Computes the new files. Whatever `changes` asks, only rows that are ours by all three marks are changed.
+///
+/// `today` is in days since 1970; `gid_is_free` speaks for name services beyond the files.
+pub(crate) fn edit(
+    files: &AccountFiles,
+    ledger: &Ledger,
+    changes: &Changes,
+    today: i64,
+    gid_is_free: impl Fn(u32) -> bool,
+) -> Result<Edited, EditError> {
+    let view = View::new(files, ledger);
+    let mut withheld = Vec::new();
+    let mut expiry: BTreeMap<&PosixName, &[u8]> = BTreeMap::new();
+    for (names, value) in [(&changes.suspend, EXPIRED), (&changes.reactivate, &b""[..])] {
+        for name in names {
+            match view.standing(name) {
+                Standing::Ours { .. } => {
+                    expiry.insert(name, value);
+                }
+                Standing::Absent => withheld.push((name.clone(), "the account is gone".into())),
+                Standing::Foreign(why) => withheld.push((name.clone(), why)),
+            }
+        }
+    }
+    let mut create = Vec::new();
+    for account in &changes.create {
+        match refusal(&view, ledger, account) {
+            None => create.push(account),
+            Some(why) => withheld.push((account.name.clone(), why)),
+        }
+    }
+    let mut edited = files.clone();
+    let orphans = if changes.repair || !create.is_empty() { view.orphans() } else { Vec::new() };
+    clear_orphans(&mut edited, &orphans);
+    set_expiry(&mut edited.shadow, &expiry);
+    if !create.is_empty() {
+        let marker = marker_gid(&view, gid_is_free)?;
+        add_accounts(&mut edited, &create, today);
+        add_members(&mut edited, &create, marker);
+    }
+    Ok(Edited { files: edited, withheld })
+}
+
+fn refusal(view: &View<'_>, ledger: &Ledger, account: &NewAccount) -> Option<String> {
+    match (view.standing(&account.name), ledger.entry(&account.name)) {
+        (Standing::Foreign(why), _) => Some(why),
+        (Standing::Ours { .. }, _) => Some("the account is there already".into()),
+        (Standing::Absent, Some(entry)) if entry.uid == account.uid => {
+            view.holder(account.uid.value(), &account.name).map(|holder| format!("its number belongs to {holder}"))
+        }
+        (Standing::Absent, _) => Some("the account is not in our ledger".into()),
+    }
+}
+
+/// A group of that name that is there already serves: membership alone proves nothing, see [`View::standing`].
+fn marker_gid(view: &View<'_>, gid_is_free: impl Fn(u32) -> bool) -> Result<Option<u32>, EditError> {
+    if view.marker_gid().is_some() {
+        return Ok(None);
+    }
+    let free = |gid: &u32| !view.has_gid(*gid) && gid_is_free(*gid);
+    MARKER_GIDS.rev().find(free).map(Some).ok_or(EditError::NoMarkerGid)
+}
+
+fn clear_orphans(files: &mut AccountFiles, orphans: &[PosixName]) {
+    let names: HashSet<&[u8]> = orphans.iter().map(|name| name.as_str().as_bytes()).collect();
+    if names.is_empty() {
+        return;
+    }
+    for table in [Some(&mut files.group), Some(&mut files.shadow), files.gshadow.as_mut()].into_iter().flatten() {
+        let gone: Vec<usize> =
+            table.rows().filter(|row| names.contains(row.name())).map(|row| row.line).collect();
+        table.remove(&gone);
+    }
+}
+
+fn set_expiry(shadow: &mut Table, expiry: &BTreeMap<&PosixName, &[u8]>) {
+    let wanted: std::collections::HashMap<&[u8], &[u8]> =
+        expiry.iter().map(|(name, value)| (name.as_str().as_bytes(), *value)).collect();
+    let mut missing: BTreeSet<&[u8]> = wanted.keys().copied().collect();
+    let mut changed = Vec::new();
+    for row in shadow.rows() {
+        if let Some(value) = wanted.get(row.name()) {
+            missing.remove(row.name());
+            if row.field(field::SHADOW_EXPIRE) != *value || row.len() < field::SHADOW_LENGTH {
+                changed.push((row.line, row.with(field::SHADOW_EXPIRE, value, field::SHADOW_LENGTH)));
+            }
+        }
+    }
+    let added = missing.iter().map(|name| shadow_row(name, wanted.get(name).copied().unwrap_or_default(), 0));
+    let added = added.collect();
+    for (line, bytes) in changed {
+        shadow.replace(line, bytes);
+    }
+    shadow.insert(added);
+}
+
+/// `*`, never `!`: without PAM, sshd takes `!` for a locked account and refuses the certificate too.
+fn shadow_row(name: &[u8], expiry: &[u8], today: i64) -> Vec<u8> {
+    let mut row = name.to_vec();
+    row.extend_from_slice(format!(":*:{today}:0:99999:7::").as_bytes());
+    row.extend_from_slice(expiry);
+    row.push(b':');
+    row
+}
+
+fn add_accounts(files: &mut AccountFiles, create: &[&NewAccount], today: i64) {
+    let passwd = |account: &&NewAccount| {
+        let NewAccount { name, uid, shell, .. } = account;
+        format!("{name}:x:{uid}:{uid}:{}:/home/{name}:{shell}", clean_label(&account.label)).into_bytes()
+    };
+    files.passwd.insert(create.iter().map(passwd).collect());
+    files.group.insert(create.iter().map(|a| format!("{}:x:{}:", a.name, a.uid).into_bytes()).collect());
+    files.shadow.insert(create.iter().map(|a| shadow_row(a.name.as_str().as_bytes(), b"", today)).collect());
+    if let Some(gshadow) = &mut files.gshadow {
+        gshadow.insert(create.iter().map(|a| format!("{}:*::", a.name).into_bytes()).collect());
+    }
+}
+
+fn add_members(files: &mut AccountFiles, create: &[&NewAccount], new_gid: Option<u32>) {
+    if let Some(gid) = new_gid {
+        files.group.insert(vec![format!("{MARKER_GROUP}:x:{gid}:").into_bytes()]);
+    }
+    join(&mut files.group, create, 4);
+    if let Some(gshadow) = &mut files.gshadow {
+        if new_gid.is_some() && !gshadow.rows().any(|row| row.name() == MARKER_GROUP.as_bytes()) {
+            gshadow.insert(vec![format!("{MARKER_GROUP}:*::").into_bytes()]);
+        }
+        join(gshadow, create, 4);
+    }
+}
+
+/// Adds the names to the marker group's member list, which is the fourth field of both group and gshadow.
+fn join(table: &mut Table, create: &[&NewAccount], length: usize) {
+    let Some(row) = table.rows().find(|row| row.name() == MARKER_GROUP.as_bytes()) else { return };
+    let present = row.field(field::GROUP_MEMBERS);
+    let mut members: Vec<&[u8]> = present.split(|&byte| byte == b',').filter(|name| !name.is_empty()).collect();
+    let known: HashSet<&[u8]> = members.iter().copied().collect();
+    members.extend(create.iter().map(|a| a.name.as_str().as_bytes()).filter(|name| !known.contains(name)));
+    let bytes = row.with(field::GROUP_MEMBERS, &members.join(&b','), length);
+    let line = row.line;
+    table.replace(line, bytes);
+}
+
+/// A colon or a newline would be another field or another row; a comma starts GECOS's next part.
+fn clean_label(label: &str) -> String {
+    let plain = |c: char| if c.is_control() || matches!(c, ':' | ',' | '\u{2028}' | '\u{2029}') { ' ' } else { c };
+    let mut cleaned: String = label.chars().map(plain).collect();
+    while cleaned.len() > LONGEST_LABEL {
+        cleaned.pop();
+    }
+    cleaned.trim().to_owned()
+}

@@ -1,0 +1,159 @@
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::libc;
+use sallyport_domain::PosixName;
+
+use crate::paths::Paths;
+
+/// A skeleton is a few dot files; deeper or longer is a mistake.
+const DEEPEST: usize = 8;
+const MOST_ENTRIES: usize = 1_000;
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HomeError {
+    #[error("{} belongs to uid {owner}, so it was left alone", path.display())]
+    Foreign { path: PathBuf, owner: u32 },
+    #[error("cannot make {}", path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} is not a directory, so it was left alone", .0.display())]
+    NotDirectory(PathBuf),
+}
+
+/// Makes the home of an account from the skeleton, where it has none. What is there is never changed.
+///
+/// It is built under another name, belongs to root until it is whole, and is then renamed: the person sees all of it
+/// or nothing, and has no way in while root copies.
+pub(crate) fn make(paths: &Paths, name: &PosixName, owner: u32) -> Result<(), HomeError> {
+    let home = paths.homes().join(name.as_str());
+    match fs::symlink_metadata(&home) {
+        Ok(metadata) if !metadata.is_dir() => return Err(HomeError::NotDirectory(home)),
+        Ok(metadata) if metadata.uid() != owner => {
+            return Err(HomeError::Foreign { path: home, owner: metadata.uid() });
+        }
+        Ok(_) => return Ok(()),
+        Err(_) => {}
+    }
+    let building = paths.homes().join(format!(".{name}.sallyport-new"));
+    build(&paths.skeleton(), &building, &home, owner).map_err(|source| HomeError::Io { path: home, source })
+}
+
+fn build(skeleton: &Path, building: &Path, home: &Path, owner: u32) -> io::Result<()> {
+    if let Some(parent) = home.parent() {
+        DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+    }
+    match fs::remove_dir_all(building) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    DirBuilder::new().mode(0o700).create(building)?;
+    let mut left = MOST_ENTRIES;
+    if skeleton.is_dir() {
+        copy_tree(skeleton, building, owner, DEEPEST, &mut left)?;
+    }
+    std::os::unix::fs::lchown(building, Some(owner), Some(owner))?;
+    fs::rename(building, home)
+}
+
+fn copy_tree(from: &Path, to: &Path, owner: u32, depth: usize, left: &mut usize) -> io::Result<()> {
+    let depth = depth.checked_sub(1).ok_or_else(|| io::Error::other("the skeleton is too deep"))?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        *left = left.checked_sub(1).ok_or_else(|| io::Error::other("the skeleton has too many files"))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            DirBuilder::new().mode(0o700).create(&target)?;
+            copy_tree(&source, &target, owner, depth, left)?;
+            fs::set_permissions(&target, fs::symlink_metadata(&source)?.permissions())?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
+        } else if kind.is_file() {
+            copy_file(&source, &target)?;
+        } else {
+            continue;
+        }
+        std::os::unix::fs::lchown(&target, Some(owner), Some(owner))?;
+    }
+    Ok(())
+}
+
+fn copy_file(source: &Path, target: &Path) -> io::Result<()> {
+    let from = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(source)?;
+    let metadata = from.metadata()?;
+    if metadata.len() > LARGEST_FILE {
+        return Err(io::Error::other("a file of the skeleton is too large"));
+    }
+    let mut to: File =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(target)?;
+    io::copy(&mut io::Read::take(from, LARGEST_FILE), &mut to)?;
+    to.set_permissions(fs::Permissions::from_mode(metadata.mode() & 0o777))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn me() -> u32 {
+        nix::unistd::getuid().as_raw()
+    }
+
+    fn host() -> (tempfile::TempDir, Paths) {
+        let root = tempfile::tempdir().unwrap();
+        let paths = Paths::under(root.path());
+        fs::create_dir_all(paths.skeleton().join("bin")).unwrap();
+        fs::write(paths.skeleton().join(".profile"), "umask 022\n").unwrap();
+        std::os::unix::fs::symlink("/etc/motd", paths.skeleton().join("motd")).unwrap();
+        (root, paths)
+    }
+
+    #[test]
+    fn a_home_is_the_skeleton_and_closed_to_others() {
+        let (_root, paths) = host();
+        make(&paths, &"ada".parse().unwrap(), me()).unwrap();
+        let home = paths.homes().join("ada");
+        assert_eq!(fs::metadata(&home).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(fs::read(home.join(".profile")).unwrap(), b"umask 022\n");
+        assert!(home.join("bin").is_dir());
+        assert!(fs::symlink_metadata(home.join("motd")).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(paths.homes()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_there_stays_as_it_is() {
+        let (_root, paths) = host();
+        let home = paths.homes().join("ada");
+        fs::create_dir_all(&home).unwrap();
+        fs::write(home.join("work"), "mine").unwrap();
+        make(&paths, &"ada".parse().unwrap(), me()).unwrap();
+        assert!(!home.join(".profile").exists());
+        let other = make(&paths, &"ada".parse().unwrap(), me() + 1);
+        assert!(matches!(other, Err(HomeError::Foreign { .. })));
+        assert_eq!(fs::read(home.join("work")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_home_is_not_followed() {
+        let (root, paths) = host();
+        fs::create_dir_all(paths.homes()).unwrap();
+        std::os::unix::fs::symlink(root.path(), paths.homes().join("ada")).unwrap();
+        assert!(matches!(make(&paths, &"ada".parse().unwrap(), me()), Err(HomeError::NotDirectory(_))));
+    }
+
+    #[test]
+    fn what_a_killed_run_built_is_built_again() {
+        let (_root, paths) = host();
+        let half = paths.homes().join(".ada.sallyport-new");
+        fs::create_dir_all(&half).unwrap();
+        fs::write(half.join("half"), "x").unwrap();
+        make(&paths, &"ada".parse().unwrap(), me()).unwrap();
+        assert!(!paths.homes().join("ada/half").exists());
+    }
+}

@@ -1,0 +1,41 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sallyport_domain::{PosixName, Uid, UserId};
+use serde::{Deserialize, Serialize};
+
+/// Which accounts we made, and for whom. An entry is written before its account and never taken out: a name and a
+/// uid never move to another person, and an account whose entry is lost is nobody's to change.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+pub(crate) struct Ledger {
+    #[serde(default)]
+    accounts: BTreeMap<PosixName, Entry>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) uid: Uid,
+    pub(crate) user: UserId,
+    pub(crate) created_at: Timestamp,
+}
+
+impl Ledger {
+    pub(crate) fn entry(&self, name: &PosixName) -> Option<&Entry> {
+        self.accounts.get(name)
+    }
+
+    /// By the bytes of a row; a name that is no POSIX name is not ours.
+    pub(crate) fn entry_of(&self, name: &[u8]) -> Option<&Entry> {
+        let name: PosixName = std::str::from_utf8(name).ok()?.parse().ok()?;
+        self.accounts.get(&name)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&PosixName, &Entry)> {
+        self.accounts.iter()
+    }
+
+    /// Notes an account that is about to be made. An existing entry stays.
+    pub(crate) fn intend(&mut self, name: &PosixName, entry: Entry) {
+        self.accounts.entry(name.clone()).or_insert(entry);
+    }
+}

@@ -1,0 +1,158 @@
+use std::collections::{HashMap, HashSet};
+
+use sallyport_domain::PosixName;
+
+use super::{AccountFiles, Ledger, MARKER_GROUP};
+
+/// Field numbers of the rows; see passwd(5), group(5), shadow(5), gshadow(5).
+pub(super) mod field {
+    pub(in crate::accounts) const UID: usize = 2;
+    pub(in crate::accounts) const GROUP_GID: usize = 2;
+    pub(in crate::accounts) const GROUP_MEMBERS: usize = 3;
+    pub(in crate::accounts) const PASSWD_LENGTH: usize = 7;
+    pub(in crate::accounts) const SHADOW_EXPIRE: usize = 7;
+    pub(in crate::accounts) const SHADOW_LENGTH: usize = 9;
+}
+
+/// The value of shadow's expiry that keeps a person out: one day after 1970 began.
+pub(super) const EXPIRED: &[u8] = b"1";
+
+/// What stands under a name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Standing {
+    Absent,
+    /// Somebody else's: why it cannot be ours.
+    Foreign(String),
+    /// Proved ours by the ledger, the uid and the marker group.
+    Ours { suspended: bool },
+}
+
+/// The account files, indexed once.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    ledger: &'a Ledger,
+    /// Name to uid (`None`: not a number) of every passwd row; a name can stand twice.
+    users: HashMap<&'a [u8], Vec<Option<u32>>>,
+    uids: HashMap<u32, &'a [u8]>,
+    /// Name to gid of every group row.
+    groups: HashMap<&'a [u8], Vec<Option<u32>>>,
+    gids: HashMap<u32, &'a [u8]>,
+    expiry: HashMap<&'a [u8], &'a [u8]>,
+    marked: HashSet<&'a [u8]>,
+    marker_gid: Option<u32>,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(files: &'a AccountFiles, ledger: &'a Ledger) -> Self {
+        let mut view = Self {
+            ledger,
+            users: HashMap::new(),
+            uids: HashMap::new(),
+            groups: HashMap::new(),
+            gids: HashMap::new(),
+            expiry: HashMap::new(),
+            marked: HashSet::new(),
+            marker_gid: None,
+        };
+        for row in files.passwd.rows() {
+            let uid = row.number(field::UID);
+            view.users.entry(row.name()).or_default().push(uid);
+            if let Some(uid) = uid {
+                view.uids.entry(uid).or_insert(row.name());
+            }
+        }
+        for row in files.group.rows() {
+            let gid = row.number(field::GROUP_GID);
+            view.groups.entry(row.name()).or_default().push(gid);
+            if let Some(gid) = gid {
+                view.gids.entry(gid).or_insert(row.name());
+            }
+            if row.name() == MARKER_GROUP.as_bytes() {
+                view.marker_gid = view.marker_gid.or(gid);
+                view.marked.extend(row.field(field::GROUP_MEMBERS).split(|&byte| byte == b','));
+            }
+        }
+        for row in files.shadow.rows() {
+            view.expiry.entry(row.name()).or_insert(row.field(field::SHADOW_EXPIRE));
+        }
+        view
+    }
+
+    /// All three marks must hold before a row is ours: the ledger's entry, its uid, the marker group.
+    pub(crate) fn standing(&self, name: &PosixName) -> Standing {
+        let key = name.as_str().as_bytes();
+        let entry = self.ledger.entry(name);
+        match (self.users.get(key).map(Vec::as_slice), entry) {
+            (None, None) => self.standing_of_group_alone(key),
+            (None, Some(entry)) => self.standing_of_remains(key, entry.uid.value()),
+            (Some([Some(uid)]), Some(entry)) if *uid == entry.uid.value() => self.standing_of_marked(key),
+            (Some([_]), Some(entry)) => {
+                Standing::Foreign(format!("the account has another uid than the {} that we gave it", entry.uid))
+            }
+            (Some([_]), None) => Standing::Foreign("an account of that name is here that we did not make".into()),
+            (Some(_), _) => Standing::Foreign("the name stands in /etc/passwd more than once".into()),
+        }
+    }
+
+    fn standing_of_group_alone(&self, key: &[u8]) -> Standing {
+        if self.groups.contains_key(key) {
+            Standing::Foreign("a group of that name is here that we did not make".into())
+        } else if self.expiry.contains_key(key) {
+            Standing::Foreign("/etc/shadow has a row of that name that we did not make".into())
+        } else {
+            Standing::Absent
+        }
+    }
+
+    /// No passwd row, but we have known the name: what is left in group and shadow is ours when the gid is.
+    fn standing_of_remains(&self, key: &[u8], uid: u32) -> Standing {
+        match self.groups.get(key).map(Vec::as_slice) {
+            None => Standing::Absent,
+            Some([Some(gid)]) if *gid == uid => Standing::Absent,
+            Some(_) => Standing::Foreign("a group of that name is here with another gid".into()),
+        }
+    }
+
+    fn standing_of_marked(&self, key: &[u8]) -> Standing {
+        if self.marked.contains(key) {
+            let suspended = self.expiry.get(key).is_some_and(|expiry| *expiry == EXPIRED);
+            Standing::Ours { suspended }
+        } else {
+            Standing::Foreign(format!("the account was taken out of the group {MARKER_GROUP}"))
+        }
+    }
+
+    /// Who else has this number, as uid or as gid.
+    pub(crate) fn holder(&self, number: u32, name: &PosixName) -> Option<String> {
+        let other = |holder: &&&[u8]| **holder != name.as_str().as_bytes();
+        let text = |holder: &&[u8]| String::from_utf8_lossy(holder).into_owned();
+        self.uids
+            .get(&number)
+            .filter(other)
+            .map(text)
+            .or_else(|| self.gids.get(&number).filter(other).map(|holder| format!("group {}", text(holder))))
+    }
+
+    pub(crate) fn marker_gid(&self) -> Option<u32> {
+        self.marker_gid
+    }
+
+    pub(crate) fn has_gid(&self, gid: u32) -> bool {
+        self.gids.contains_key(&gid)
+    }
+
+    pub(crate) fn has_user(&self, name: &PosixName) -> bool {
+        self.users.contains_key(name.as_str().as_bytes())
+    }
+
+    /// Names of the ledger whose passwd row is missing while group or shadow still have one: what a killed run left.
+    pub(crate) fn orphans(&self) -> Vec<PosixName> {
+        let orphaned = |name: &&PosixName| {
+            let key = name.as_str().as_bytes();
+            !self.users.contains_key(key)
+                && self.standing(name) == Standing::Absent
+                && (self.groups.contains_key(key) || self.expiry.contains_key(key))
+        };
+        self.ledger.iter().map(|(name, _)| name).filter(orphaned).cloned().collect()
+    }
+}

@@ -1,0 +1,89 @@
+use std::error::Error;
+use std::fmt::{self, Write};
+
+use sallyport_protocol::ReportProblem;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal;)*) => {
+        /// What is wrong on this host: stable, for programs to read.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub(crate) enum Code { $($(#[$doc])* $variant,)* }
+
+        impl Code {
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// passwd, group or shadow cannot be edited safely.
+    AccountsRefused = "accounts_refused";
+    CaKeysRefused = "ca_keys_refused";
+    CaUnreachable = "ca_unreachable";
+    CertificateRefused = "host_certificate_refused";
+    /// The home belongs to somebody else.
+    HomeForeign = "home_foreign";
+    KrlRefused = "krl_refused";
+    /// No fresh word of the CA for longer than it allowed: nobody has access.
+    LeaseOver = "lease_over";
+    NameReserved = "name_reserved";
+    NameTaken = "name_taken";
+    /// Processes of a suspended person are still there.
+    SessionsLeft = "sessions_left";
+    /// Another line of sshd's configuration beats ours.
+    ShadowedBy = "shadowed_by";
+    SnapshotRefused = "snapshot_refused";
+    SshdConflict = "sshd_conflict";
+    SshdRefused = "sshd_refused";
+    StepFailed = "step_failed";
+    SudoMissing = "sudo_missing";
+    SudoNotWired = "sudo_not_wired";
+    SudoRefused = "sudo_refused";
+    /// sudo does not grant what our rule says.
+    SudoShadowed = "sudo_shadowed";
+    UidConflict = "uid_conflict";
+}
+
+/// One thing that an administrator should know.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Problem {
+    pub(crate) code: Code,
+    pub(crate) detail: String,
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// With the whole chain of causes in the detail.
+    pub(crate) fn caused(code: Code, error: &dyn Error) -> Self {
+        Self::new(code, chain(error))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.detail)
+    }
+}
+
+impl From<Problem> for ReportProblem {
+    fn from(problem: Problem) -> Self {
+        Self { code: problem.code.as_str().to_owned(), detail: problem.detail }
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        // Writing to a String cannot fail.
+        let _ = write!(text, ": {cause}");
+        next = cause.source();
+    }
+    text
+}

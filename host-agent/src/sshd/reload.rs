@@ -1,0 +1,122 @@
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::paths::Paths;
+use crate::tools::run;
+
+/// Debian's unit is `ssh`, everybody else's `sshd`.
+const UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
+const PATIENCE: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_millis(20);
+
+/// Has a running sshd read its configuration again. The caller has checked the configuration: a HUP with a bad one
+/// ends sshd.
+pub(crate) fn reload(paths: &Paths, addresses: &[SocketAddr]) -> Result<(), String> {
+    let running = if paths.systemd().exists() { reload_unit()? } else { reload_process(paths)? };
+    if running { wait_for_answer(addresses) } else { Ok(()) }
+}
+
+/// `false` when no unit of sshd's is active.
+fn reload_unit() -> Result<bool, String> {
+    let systemctl = |verb: &str, unit: &str| {
+        run("systemctl", &[verb, unit].map(OsStr::new)).map_err(|error| format!("systemctl: {error}"))
+    };
+    for unit in UNITS {
+        if systemctl("is-active", unit)?.success {
+            return systemctl("reload", unit)?.into_result().map(|_| true);
+        }
+    }
+    Ok(false)
+}
+
+/// `false` when no sshd listens.
+fn reload_process(paths: &Paths) -> Result<bool, String> {
+    let Some(listener) = listener(paths) else { return Ok(false) };
+    kill(Pid::from_raw(listener), Signal::SIGHUP).map_err(|errno| format!("cannot signal sshd: {errno}"))?;
+    Ok(true)
+}
+
+fn listener(paths: &Paths) -> Option<i32> {
+    let proc = paths.proc();
+    let noted = fs::read_to_string(paths.sshd_pid()).ok().and_then(|text| text.trim().parse().ok());
+    let is_sshd = |process: &i32| {
+        fs::read_to_string(proc.join(process.to_string()).join("comm")).is_ok_and(|name| name.trim() == "sshd")
+    };
+    noted.filter(is_sshd).or_else(|| listener_in(&proc))
+}
+
+/// Without a pid file: sshd's listener says so in its title.
+fn listener_in(proc: &Path) -> Option<i32> {
+    let entries = fs::read_dir(proc).ok()?.flatten();
+    let mut numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    numbers.find(|process| {
+        let title = fs::read(proc.join(process.to_string()).join("cmdline")).unwrap_or_default();
+        let title = String::from_utf8_lossy(&title);
+        title.starts_with("sshd:") && title.contains("[listener]")
+    })
+}
+
+/// Where sshd listens, by `sshd -T`; an unspecified address is reached over loopback.
+pub(crate) fn listen_addresses(effective: &str) -> Vec<SocketAddr> {
+    let reachable = |address: SocketAddr| {
+        let ip = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        SocketAddr::new(ip, address.port())
+    };
+    let lines = effective.lines().filter_map(|line| line.strip_prefix("listenaddress "));
+    lines.filter_map(|address| address.trim().parse().ok()).map(reachable).collect()
+}
+
+fn wait_for_answer(addresses: &[SocketAddr]) -> Result<(), String> {
+    let begun = Instant::now();
+    while !addresses.is_empty() && !addresses.iter().any(answers) {
+        if begun.elapsed() > PATIENCE {
+            return Err("sshd did not answer after it was told to reload".into());
+        }
+        thread::sleep(RETRY);
+    }
+    Ok(())
+}
+
+fn answers(address: &SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect_timeout(address, Duration::from_secs(1)) else { return false };
+    let mut banner = [0u8; 4];
+    stream.set_read_timeout(Some(Duration::from_secs(2))).is_ok()
+        && stream.read_exact(&mut banner).is_ok()
+        && &banner == b"SSH-"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unspecified_addresses_are_tried_on_loopback() {
+        let text = "port 22\nlistenaddress [::]:22\nlistenaddress 0.0.0.0:22\nlistenaddress 10.1.2.3:2222\n";
+        let found: Vec<String> = listen_addresses(text).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["[::1]:22", "127.0.0.1:22", "10.1.2.3:2222"]);
+    }
+
+    #[test]
+    fn the_listener_is_known_by_its_title() {
+        let proc = tempfile::tempdir().unwrap();
+        for (number, title) in
+            [("7", "sshd: ada [priv]"), ("8", "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"), ("9", "bash")]
+        {
+            fs::create_dir(proc.path().join(number)).unwrap();
+            fs::write(proc.path().join(number).join("cmdline"), title).unwrap();
+        }
+        assert_eq!(listener_in(proc.path()), Some(8));
+    }
+}

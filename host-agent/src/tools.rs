@@ -1,0 +1,53 @@
+//! The programs and services of the host that we ask or tell something. Tests have a host of their own.
+
+mod real;
+mod run;
+
+#[cfg(test)]
+pub(crate) mod fake;
+
+use std::path::Path;
+
+use sallyport_domain::PosixName;
+
+use crate::principals::ExpiryNotation;
+use crate::sessions::SessionsLeft;
+
+pub(crate) use real::RealTools;
+pub(crate) use run::{Output, run};
+
+/// Texts in errors are what the program said, one line.
+pub(crate) trait Tools {
+    /// Who answers to the name or the number beyond the local files (LDAP, sssd, systemd).
+    fn user_elsewhere(&self, name: &PosixName, uid: u32) -> Option<Elsewhere>;
+    fn gid_is_free(&self, gid: u32) -> bool;
+
+    fn has_visudo(&self) -> bool;
+    /// `visudo -c` on this file and all that it includes.
+    fn check_sudoers(&self, main: &Path) -> Result<(), String>;
+    /// Whether this host's sudo ends a rule at a time.
+    fn sudo_takes_notafter(&self) -> bool;
+    /// Whether sudo would let the account do everything without a password.
+    fn sudo_grants_all(&self, name: &PosixName) -> bool;
+
+    fn expiry_notation(&self) -> ExpiryNotation;
+    /// `sshd -t`, of the host's configuration or of another file.
+    fn check_sshd(&self, config: Option<&Path>) -> Result<(), String>;
+    /// `sshd -T -C user=…`: the effective configuration for this user, a lower-case keyword and its value a line.
+    fn effective_sshd(&self, user: &str) -> Result<String, String>;
+    /// Has a running sshd read its configuration again, and waits until it answers. One that does not run will read
+    /// it when it starts.
+    fn reload_sshd(&self) -> Result<(), String>;
+
+    fn end_sessions(&self, name: &PosixName, uid: u32) -> Result<(), SessionsLeft>;
+    /// Tells caches of the account databases to forget.
+    fn accounts_changed(&self);
+    fn shell(&self) -> String;
+}
+
+/// A holder that the local files do not show.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Elsewhere {
+    Name(String),
+    Number(String),
+}
