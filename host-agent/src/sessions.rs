@@ -1,6 +1,7 @@
 //! Ending what a person has running: the only thing that stops a shell, a tmux or an open ControlMaster, which would
 //! otherwise go on granting new shells.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sallyport_domain::Uid;
 
 /// A fork bomb loses its race against stop-then-kill in a few rounds; more means that something cannot be killed.
 const ROUNDS: usize = 100;
@@ -49,6 +51,15 @@ pub(crate) fn any(proc: &Path, uid: u32) -> bool {
     !processes_of(proc, uid).is_empty()
 }
 
+/// The uids of our block of which something runs: one walk over all processes.
+pub(crate) fn managed_uids(proc: &Path) -> BTreeSet<u32> {
+    let entries = fs::read_dir(proc).into_iter().flatten().flatten();
+    let processes = entries.filter(|entry| {
+        entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    processes.flat_map(|entry| owners(&entry.path())).filter(|uid| Uid::try_from(*uid).is_ok()).collect()
+}
+
 fn processes_of(proc: &Path, uid: u32) -> Vec<i32> {
     let entries = fs::read_dir(proc).into_iter().flatten().flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -61,16 +72,18 @@ fn processes_of(proc: &Path, uid: u32) -> Vec<i32> {
 /// A process is the person's when its real uid is theirs, or when it is an interactive descendant of their login that
 /// became somebody else (`sudo -s`): the kernel keeps the login's uid, and a terminal tells a shell from a service
 /// that they restarted.
-fn belongs_to(process: &Path, uid: u32) -> bool {
-    let Ok(status) = fs::read_to_string(process.join("status")) else { return false };
+fn owners(process: &Path) -> Vec<u32> {
+    let Ok(status) = fs::read_to_string(process.join("status")) else { return Vec::new() };
     if is_dead(&status) {
-        return false;
-    }
-    if real_uid(&status) == Some(uid) {
-        return true;
+        return Vec::new();
     }
     let login = fs::read_to_string(process.join("loginuid")).ok().and_then(|text| text.trim().parse().ok());
-    login == Some(uid) && has_terminal(process)
+    let login = login.filter(|_| has_terminal(process));
+    real_uid(&status).into_iter().chain(login).collect()
+}
+
+fn belongs_to(process: &Path, uid: u32) -> bool {
+    owners(process).contains(&uid)
 }
 
 fn real_uid(status: &str) -> Option<u32> {
@@ -116,6 +129,7 @@ mod tests {
         let mut found = processes_of(proc, 70_001);
         found.sort_unstable();
         assert_eq!(found, [900_001, 900_002]);
+        assert_eq!(managed_uids(proc).into_iter().collect::<Vec<_>>(), [70_001, 70_002]);
         assert!(any(proc, 70_002));
         assert!(!any(proc, 70_003));
     }

@@ -41,6 +41,13 @@ pub(crate) fn names_in(bytes: &[u8]) -> BTreeSet<String> {
     rules.filter_map(|line| line.split_whitespace().next()).map(ToOwned::to_owned).collect()
 }
 
+/// The file without the rules of these people.
+pub(crate) fn without(bytes: &[u8], names: &BTreeSet<PosixName>) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let is_theirs = |line: &&str| line.split(' ').next().is_some_and(|first| names.iter().any(|n| n.as_str() == first));
+    text.lines().filter(|line| !is_theirs(line)).flat_map(|line| [line, "\n"]).collect::<String>().into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
@@ -73,6 +80,13 @@ mod tests {
     fn an_older_sudo_gets_a_rule_without_an_end() {
         let text = String::from_utf8(render(&[rule()], Timestamp::UNIX_EPOCH, false)).unwrap();
         assert!(text.contains("ada ALL=(ALL:ALL) NOPASSWD: ALL"));
+    }
+
+    #[test]
+    fn a_rule_is_left_out_by_its_whole_name() {
+        let file = b"# x ada\nada ALL=(ALL) ALL\nadams ALL=(ALL) ALL\n";
+        let names = BTreeSet::from(["ada".parse().unwrap()]);
+        assert_eq!(without(file, &names), b"# x ada\nadams ALL=(ALL) ALL\n");
     }
 
     #[test]

@@ -1,0 +1,287 @@
+use jiff::Timestamp;
+use sallyport_client::{Ca, ClientError};
+use sallyport_domain::Generation;
+use sallyport_protocol::{HostCertificateRequest, Report, ReportProblem, SnapshotReply};
+
+use crate::apply::{Hands, Outcome};
+use crate::config::{Config, ConfigError};
+use crate::disk::{Disk, DiskError};
+use crate::host_key::{HostKey, HostKeyError};
+use crate::lock::{AgentLock, AgentLockError};
+use crate::paths::Paths;
+use crate::plan::{Abilities, Plan, Wanted};
+use crate::problem::{Code, Problem};
+use crate::receive::{Expected, Refusal, Word, judge_reply};
+use crate::sshd::{check_host_certificate, read_host_certificate};
+use crate::state::{Accepted, Applied, Enrolment, State, StateError};
+use crate::tools::{RealTools, Tools};
+
+/// The agent on its host: everything but the network.
+pub(crate) struct Agent {
+    pub(crate) paths: Paths,
+    pub(crate) disk: Disk,
+    pub(crate) tools: RealTools,
+    pub(crate) state: State,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AgentError {
+    #[error("the CA cannot be talked to")]
+    Client(#[source] Box<ClientError>),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error(transparent)]
+    HostKey(#[from] HostKeyError),
+    #[error(transparent)]
+    Lock(#[from] AgentLockError),
+    #[error("the machine key is gone; run: sallyport-host leave, and enroll again")]
+    NoMachineKey,
+    #[error("/etc/sallyport-host.toml names another CA than the one this host is enrolled with; run: sallyport-host leave, and enroll again")]
+    OtherCa,
+    #[error("a step ended in a fault of this program")]
+    Panicked,
+    #[error("the answer was not taken")]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Where the host stands with its CA.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    /// The generation to ask after.
+    pub(crate) accepted: Generation,
+    pub(crate) lease_until: Option<Timestamp>,
+}
+
+/// What a step came to.
+#[derive(Debug, Default)]
+pub(crate) struct StepDone {
+    pub(crate) applied: Applied,
+    pub(crate) lease_until: Option<Timestamp>,
+    pub(crate) failed: bool,
+    pub(crate) look_again: bool,
+}
+
+impl StepDone {
+    pub(crate) fn report(&self) -> Report {
+        Report {
+            applied: self.applied.generation,
+            lease_until: self.lease_until,
+            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            problems: self.applied.problems.clone(),
+        }
+    }
+}
+
+impl Agent {
+    pub(crate) fn new(paths: Paths) -> Self {
+        let (tools, state) = (RealTools::new(paths.clone()), State::new(&paths));
+        Self { paths, disk: Disk::new(), tools, state }
+    }
+
+    /// The enrolment, with the address that the configuration says now.
+    pub(crate) fn enrolment(&self) -> Result<Enrolment, AgentError> {
+        let config = Config::read(&self.paths)?;
+        let enrolment = self.state.enrolment()?;
+        if config.ca_fingerprint != enrolment.ca.fingerprint() {
+            return Err(AgentError::OtherCa);
+        }
+        let roots = enrolment.ca.tls_roots().to_vec();
+        Ok(Enrolment { ca: Ca::new(config.ca, config.ca_fingerprint, roots), ..enrolment })
+    }
+
+    pub(crate) fn machine_key(&self) -> Result<ssh_key::PrivateKey, AgentError> {
+        self.state.machine_key()?.ok_or(AgentError::NoMachineKey)
+    }
+
+    pub(crate) fn position(&self, enrolment: &Enrolment) -> Position {
+        match self.state.accepted(enrolment) {
+            Ok(Some(accepted)) => {
+                Position { accepted: accepted.generation, lease_until: Some(accepted.lease_until) }
+            }
+            Ok(None) | Err(_) => Position { accepted: Generation::ZERO, lease_until: None },
+        }
+    }
+
+    /// Judges an answer of the CA and keeps it when it holds.
+    pub(crate) fn receive(
+        &self,
+        enrolment: &Enrolment,
+        reply: SnapshotReply,
+        asked: Generation,
+        nonce: String,
+        now: Timestamp,
+    ) -> Result<(), AgentError> {
+        let _lock = AgentLock::take(&self.paths.lock())?;
+        let word = self.judge(enrolment, reply, asked, nonce, now)?;
+        match word {
+            Word::Lease(lease) => self.state.save_lease(&self.disk, &lease)?,
+            Word::Snapshot(snapshot) => self.state.save_snapshot(&self.disk, &snapshot)?,
+        }
+        Ok(())
+    }
+
+    fn judge(
+        &self,
+        enrolment: &Enrolment,
+        reply: SnapshotReply,
+        asked: Generation,
+        nonce: String,
+        now: Timestamp,
+    ) -> Result<Word, AgentError> {
+        let applied = self.state.applied().unwrap_or_default().generation;
+        let floor = applied.max(self.position(enrolment).accepted);
+        let trusted = enrolment.ca.fingerprint();
+        let expected = Expected { trusted, host: enrolment.host, floor, asked, nonce };
+        Ok(judge_reply(reply, &expected, now)?)
+    }
+
+    /// Brings the host in step with the last good word of the CA, or only looks when it is observing.
+    pub(crate) fn step(
+        &self,
+        enrolment: &Enrolment,
+        extra: Vec<Problem>,
+        now: Timestamp,
+    ) -> Result<StepDone, AgentError> {
+        let _lock = AgentLock::take(&self.paths.lock())?;
+        let before = self.state.applied().unwrap_or_default();
+        let mut done = StepDone { applied: before.clone(), ..StepDone::default() };
+        let mut outcome = match self.state.accepted(enrolment) {
+            Ok(Some(accepted)) => {
+                done.lease_until = Some(accepted.lease_until);
+                let outcome = self.bring_in_step(enrolment, &accepted, now)?;
+                if !outcome.failed && !enrolment.observe && accepted.lease_until > now {
+                    done.applied.generation = accepted.generation;
+                }
+                outcome
+            }
+            Ok(None) => Outcome::default(),
+            // What is damaged grants nothing and takes nothing away; it is asked for anew.
+            Err(error) => {
+                let problem = Problem::caused(Code::SnapshotRefused, &error);
+                Outcome { problems: vec![problem], ..Outcome::default() }
+            }
+        };
+        outcome.problems.extend(extra);
+        done.applied.problems = outcome.problems.into_iter().map(ReportProblem::from).collect();
+        done.failed = outcome.failed;
+        done.look_again = outcome.look_again;
+        if done.applied != before {
+            // On a full disk the host is in step all the same; the report still says so.
+            if let Err(error) = self.state.save_applied(&self.disk, &done.applied) {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot note what was applied");
+            }
+        }
+        Ok(done)
+    }
+
+    fn bring_in_step(
+        &self,
+        enrolment: &Enrolment,
+        accepted: &Accepted,
+        now: Timestamp,
+    ) -> Result<Outcome, AgentError> {
+        let wanted = self.wanted(enrolment, accepted, now);
+        if enrolment.observe {
+            let plan = self.hands(now).rehearse(&wanted)?;
+            return Ok(Outcome { problems: plan.problems, ..Outcome::default() });
+        }
+        Ok(self.hands(now).bring_in_step(&wanted)?)
+    }
+
+    /// What a step would do with this answer of the CA, or without one, touching nothing.
+    pub(crate) fn rehearse(
+        &self,
+        enrolment: &Enrolment,
+        fresh: Option<Accepted>,
+        now: Timestamp,
+    ) -> Result<Option<Plan>, AgentError> {
+        let accepted = match fresh {
+            Some(accepted) => Some(accepted),
+            None => self.state.accepted(enrolment)?,
+        };
+        let Some(accepted) = accepted else { return Ok(None) };
+        let wanted = self.wanted(enrolment, &accepted, now);
+        Ok(Some(self.hands(now).rehearse(&wanted)?))
+    }
+
+    /// The content of an answer, judged and not kept; `None` for a lease.
+    pub(crate) fn peek(
+        &self,
+        enrolment: &Enrolment,
+        reply: SnapshotReply,
+        asked: Generation,
+        nonce: String,
+        now: Timestamp,
+    ) -> Result<Option<Accepted>, AgentError> {
+        match self.judge(enrolment, reply, asked, nonce, now)? {
+            Word::Lease(_) => Ok(None),
+            Word::Snapshot(stored) => Ok(Some(stored.open(enrolment)?)),
+        }
+    }
+
+    fn hands(&self, now: Timestamp) -> Hands<'_, RealTools> {
+        Hands { paths: &self.paths, disk: &self.disk, tools: &self.tools, state: &self.state, now }
+    }
+
+    fn wanted(&self, enrolment: &Enrolment, accepted: &Accepted, now: Timestamp) -> Wanted {
+        let abilities = Abilities {
+            expiry: self.tools.expiry_notation(),
+            has_visudo: self.tools.has_visudo(),
+            sudo_ends: self.tools.sudo_takes_notafter(),
+            shell: self.tools.shell(),
+        };
+        let (certificate, problem) = match self.good_certificate(enrolment, now) {
+            Ok(line) => (line, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let mut wanted = Wanted::new(accepted, certificate, abilities, now);
+        wanted.problems.extend(problem);
+        wanted
+    }
+
+    fn host_key(&self) -> Result<HostKey, AgentError> {
+        let configured = Config::read(&self.paths)?.host_key;
+        Ok(HostKey::load(&self.paths, configured.as_ref())?)
+    }
+
+    fn good_certificate(&self, enrolment: &Enrolment, now: Timestamp) -> Result<Option<String>, Problem> {
+        let refused = |error: &dyn std::error::Error| Problem::caused(Code::CertificateRefused, error);
+        let Some(line) = self.state.host_certificate().map_err(|error| refused(&error))? else { return Ok(None) };
+        let key = self.host_key().map_err(|error| refused(&error))?;
+        let good = check_host_certificate(&line, key.public_key(), &enrolment.host_ca_keys, now);
+        good.map(|certificate| Some(certificate.line)).map_err(|error| refused(&error))
+    }
+
+    /// The request for a new host certificate, when the one that is here is past half its life or not right.
+    pub(crate) fn certificate_request(
+        &self,
+        enrolment: &Enrolment,
+        now: Timestamp,
+    ) -> Result<Option<HostCertificateRequest>, AgentError> {
+        if let Ok(Some(line)) = self.good_certificate(enrolment, now)
+            && read_host_certificate(&line).is_ok_and(|certificate| now < certificate.half_life())
+        {
+            return Ok(None);
+        }
+        let proof = self.host_key()?.prove(enrolment.ca.fingerprint(), &self.machine_key()?)?;
+        Ok(Some(HostCertificateRequest { host_key: proof.host_key, host_key_signature: proof.signature }))
+    }
+
+    /// Keeps a certificate of the CA when it is right for this host.
+    pub(crate) fn keep_certificate(
+        &self,
+        enrolment: &Enrolment,
+        line: &str,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        let refused = |error: &dyn std::error::Error| Problem::caused(Code::CertificateRefused, error);
+        let key = self.host_key().map_err(|error| refused(&error))?;
+        let good = check_host_certificate(line, key.public_key(), &enrolment.host_ca_keys, now)
+            .map_err(|error| refused(&error))?;
+        self.state.save_host_certificate(&self.disk, &good.line).map_err(|error| refused(&error))
+    }
+}

@@ -1,0 +1,72 @@
+use std::process::ExitCode;
+
+use anyhow::Result;
+use sallyport_client::{SystemClock, bootstrap};
+use sallyport_domain::Clock;
+use serde::Serialize;
+
+use super::runtime;
+use crate::accounts::AccountFiles;
+use crate::agent::Agent;
+use crate::cli::OutputFormat;
+use crate::problem::chain;
+use crate::sudo;
+use crate::tools::Tools;
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+/// Exit code 0: nothing is wrong.
+pub(super) fn doctor(agent: &Agent, format: OutputFormat) -> Result<ExitCode> {
+    let findings = examine(agent)?;
+    match format {
+        OutputFormat::Json => println!("{}", serde_json::to_string(&findings)?),
+        OutputFormat::Text => {
+            for Finding { check, ok, detail } in &findings {
+                println!("{} {check}: {detail}", if *ok { "ok   " } else { "WRONG" });
+            }
+        }
+    }
+    Ok(if findings.iter().all(|finding| finding.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn examine(agent: &Agent) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut note = |check, result: std::result::Result<String, String>| {
+        let (ok, detail) = match result {
+            Ok(detail) => (true, detail),
+            Err(detail) => (false, detail),
+        };
+        findings.push(Finding { check, ok, detail });
+    };
+    let enrolment = agent.enrolment();
+    note("enrolment", enrolment.as_ref().map(|e| format!("{} with {}", e.name, e.ca.url())).map_err(|e| chain(e)));
+    if let Ok(enrolment) = &enrolment {
+        let ca = &enrolment.ca;
+        let answer = runtime()?.block_on(bootstrap(ca.url(), ca.fingerprint()));
+        note("CA", answer.map(|_| "answers, and is the one that is pinned".into()).map_err(|e| chain(&e)));
+        let now = SystemClock.now();
+        note("lease", match agent.position(enrolment).lease_until {
+            Some(until) if until > now => Ok(format!("until {until}")),
+            Some(until) => Err(format!("ended at {until}: all accounts are suspended; is sallyport-host running?")),
+            None => Err("none yet; run: sallyport-host apply --once".into()),
+        });
+    }
+    note("accounts", AccountFiles::read(&agent.paths).map(|_| "the files are whole".into()).map_err(|e| chain(&e)));
+    note("sshd", agent.tools.check_sshd(None).map(|()| "its configuration is good".into()));
+    note("sudo", if sudo::wired(&agent.paths) && agent.tools.has_visudo() {
+        agent.tools.check_sudoers(&agent.paths.sudoers_main()).map(|()| "its configuration is good".into())
+    } else {
+        Err("not installed, or /etc/sudoers does not include /etc/sudoers.d".into())
+    });
+    let problems = agent.state.applied().unwrap_or_default().problems;
+    for problem in problems {
+        note("last run", Err(format!("{}: {}", problem.code, problem.detail)));
+    }
+    Ok(findings)
+}

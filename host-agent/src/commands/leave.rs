@@ -1,0 +1,50 @@
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use sallyport_client::SystemClock;
+use sallyport_domain::Clock;
+
+use crate::accounts::{self, AccountFiles, Changes, Standing, View};
+use crate::agent::Agent;
+use crate::disk;
+use crate::lock::AgentLock;
+use crate::sshd;
+
+/// Ends what Sallyport does here. Accounts and homes stay, but expired: without our lines in sshd's configuration,
+/// keys that somebody left in a home would open it. CA keys and revocations stay as files that nothing names.
+pub(super) fn leave(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
+    let accounts = active_accounts(agent)?;
+    if dry_run {
+        println!("remove {} and reload sshd", agent.paths.drop_in().display());
+        println!("remove {}", agent.paths.sudoers().display());
+        println!("remove {}", agent.paths.principals().display());
+        for name in &accounts {
+            println!("expire the account of {name}");
+        }
+        println!("forget the CA");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let _lock = AgentLock::take(&agent.paths.lock())?;
+    disk::remove(&agent.paths.sudoers())?;
+    if agent.paths.principals().exists() {
+        std::fs::remove_dir_all(agent.paths.principals()).context("cannot remove the principals")?;
+    }
+    if !accounts.is_empty() {
+        let changes = Changes { suspend: accounts, ..Changes::default() };
+        let ledger = agent.state.ledger()?;
+        accounts::apply(&agent.paths, &agent.disk, &ledger, &changes, SystemClock.now(), |_| false)?;
+    }
+    sshd::uninstall(&agent.paths, &agent.disk, &agent.tools)?;
+    disk::remove(&agent.paths.config())?;
+    agent.state.forget()?;
+    eprintln!("this host has left; its accounts and homes are still there, expired");
+    eprintln!("  at the CA: sallyport-ca admin host ls shows it as silent once its lease is over");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn active_accounts(agent: &Agent) -> Result<Vec<sallyport_domain::PosixName>> {
+    let (files, ledger) = (AccountFiles::read(&agent.paths)?, agent.state.ledger()?);
+    let view = View::new(&files, &ledger);
+    let active = |name: &&sallyport_domain::PosixName| view.standing(name) == Standing::Ours { suspended: false };
+    Ok(ledger.iter().map(|(name, _)| name).filter(active).cloned().collect())
+}

@@ -1,0 +1,92 @@
+use std::collections::HashMap;
+
+use sallyport_domain::PosixName;
+use sallyport_protocol::Account;
+
+use crate::accounts::{Standing, View};
+use crate::problem::{Code, Problem};
+use crate::seen::Seen;
+
+/// Which of the wanted accounts may be on this host, with what stands under their names.
+#[derive(Debug)]
+pub(crate) struct Judged<'a> {
+    pub(crate) allowed: Vec<(&'a Account, Standing)>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// A wanted account is withheld when its name or uid is somebody else's here; the others proceed. Without sound
+/// account files whoever has access keeps it and nobody new gets it: what is unknown neither wipes nor grants.
+pub(crate) fn judge<'a>(accounts: &'a [Account], seen: &Seen) -> Judged<'a> {
+    let mut judged = Judged { allowed: Vec::new(), problems: Vec::new() };
+    let files = match &seen.accounts {
+        Ok(files) => files,
+        Err(why) => {
+            judged.problems.push(Problem::new(Code::AccountsRefused, why.clone()));
+            let known = accounts.iter().filter(|account| seen.principals.contains_key(account.name.as_str()));
+            judged.allowed = known.map(|account| (account, Standing::Ours { suspended: false })).collect();
+            return judged;
+        }
+    };
+    let view = View::new(files, &seen.ledger);
+    let twice = Twice::new(accounts);
+    for account in accounts {
+        match refusal(account, seen, &view, &twice) {
+            Ok(standing) => judged.allowed.push((account, standing)),
+            Err(problem) => judged.problems.push(problem),
+        }
+    }
+    judged
+}
+
+/// How often each name and uid stands in the snapshot.
+struct Twice<'a> {
+    names: HashMap<&'a PosixName, usize>,
+    uids: HashMap<u32, usize>,
+}
+
+impl<'a> Twice<'a> {
+    fn new(accounts: &'a [Account]) -> Self {
+        let mut twice = Self { names: HashMap::new(), uids: HashMap::new() };
+        for account in accounts {
+            *twice.names.entry(&account.name).or_default() += 1;
+            *twice.uids.entry(account.uid.value()).or_default() += 1;
+        }
+        twice
+    }
+
+    fn is_twice(&self, account: &Account) -> bool {
+        self.names.get(&account.name) != Some(&1) || self.uids.get(&account.uid.value()) != Some(&1)
+    }
+}
+
+fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -> Result<Standing, Problem> {
+    let Account { name, uid, user, .. } = account;
+    let withheld = |code, why: &str| Err(Problem::new(code, format!("{name} is withheld: {why}")));
+    if name.is_reserved() {
+        return withheld(Code::NameReserved, "the name is reserved for the system");
+    }
+    if twice.is_twice(account) {
+        return withheld(Code::NameTaken, "its name or uid stands in the snapshot more than once");
+    }
+    if let Some(entry) = seen.ledger.entry(name) {
+        if entry.user != *user {
+            return withheld(Code::NameTaken, "the account was made for another person");
+        }
+        if entry.uid != *uid {
+            return withheld(Code::UidConflict, &format!("the account was made with uid {}", entry.uid));
+        }
+    } else if let Some((other, _)) = seen.ledger.iter().find(|(_, entry)| entry.uid == *uid) {
+        return withheld(Code::UidConflict, &format!("its uid {uid} was given to {other}"));
+    }
+    match view.standing(name) {
+        Standing::Foreign(why) => withheld(Code::NameTaken, &why),
+        Standing::Absent if seen.system_names.contains(name.as_str()) => {
+            withheld(Code::NameReserved, "this distribution has the name for a system account")
+        }
+        Standing::Absent => match view.holder(uid.value(), name) {
+            Some(holder) => withheld(Code::UidConflict, &format!("its uid {uid} belongs to {holder}")),
+            None => Ok(Standing::Absent),
+        },
+        ours @ Standing::Ours { .. } => Ok(ours),
+    }
+}

@@ -1,0 +1,78 @@
+use std::fmt;
+
+use sallyport_domain::{PosixName, Uid};
+
+use crate::accounts::Changes;
+use crate::sudo::Rule;
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Person {
+    pub(crate) name: PosixName,
+    pub(crate) uid: Uid,
+}
+
+/// One thing for the hands to do. Printed, it is a line of `--dry-run`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    EditAccounts { changes: Changes },
+    EndSessions { people: Vec<Person> },
+    InstallDropIn { bytes: Vec<u8> },
+    MakeHome { name: PosixName, uid: Uid },
+    NarrowSudo { bytes: Vec<u8>, rules: Vec<Rule> },
+    ReloadSshd,
+    RemovePrincipals { name: String },
+    RemoveSudo,
+    Suspend { names: Vec<PosixName> },
+    WriteCaKeys { bytes: Vec<u8> },
+    WriteHostCertificate { bytes: Vec<u8> },
+    WriteKrl { bytes: Vec<u8> },
+    WritePrincipals { files: Vec<(PosixName, Vec<u8>)> },
+    WriteSudo { bytes: Vec<u8>, rules: Vec<Rule> },
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EditAccounts { changes } => edit(f, changes),
+            Self::EndSessions { people } => {
+                write!(f, "end what runs of {}", list(people.iter().map(|person| &person.name)))
+            }
+            Self::InstallDropIn { .. } => f.write_str("install the sshd drop-in, check it, reload sshd"),
+            Self::MakeHome { name, uid } => write!(f, "make /home/{name} for uid {uid}"),
+            Self::NarrowSudo { rules, .. } => {
+                write!(f, "take sudo away from all but {}", list(rules.iter().map(|rule| &rule.name)))
+            }
+            Self::ReloadSshd => f.write_str("reload sshd"),
+            Self::RemovePrincipals { name } => write!(f, "remove the principals of {name}"),
+            Self::RemoveSudo => f.write_str("remove the sudoers file"),
+            Self::Suspend { names } => write!(f, "expire the accounts of {}", list(names)),
+            Self::WriteCaKeys { .. } => f.write_str("write the CA keys for user certificates"),
+            Self::WriteHostCertificate { .. } => f.write_str("write the host certificate"),
+            Self::WriteKrl { .. } => f.write_str("write the revocation list"),
+            Self::WritePrincipals { files } => {
+                write!(f, "write the principals of {}", list(files.iter().map(|(name, _)| name)))
+            }
+            Self::WriteSudo { rules, .. } => {
+                write!(f, "write sudo rules for {}", list(rules.iter().map(|rule| &rule.name)))
+            }
+        }
+    }
+}
+
+fn edit(f: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result {
+    let mut parts = Vec::new();
+    for account in &changes.create {
+        parts.push(format!("create the account {} with uid {}", account.name, account.uid));
+    }
+    if !changes.reactivate.is_empty() {
+        parts.push(format!("reactivate {}", list(&changes.reactivate)));
+    }
+    if changes.repair {
+        parts.push("clear what an interrupted run left in group and shadow".into());
+    }
+    f.write_str(&parts.join("; "))
+}
+
+fn list<'a>(names: impl IntoIterator<Item = &'a PosixName>) -> String {
+    names.into_iter().map(PosixName::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,78 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use crate::accounts::{AccountFiles, Ledger, system_names};
+use crate::disk::{self, DiskError};
+use crate::paths::Paths;
+use crate::sessions;
+
+const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+
+/// What stands on the host, as far as its files and processes tell. Asking name services comes later: they can hang,
+/// and taking access away must not wait for them.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// `Err`: why the account files are not to be built upon.
+    pub(crate) accounts: Result<AccountFiles, String>,
+    pub(crate) ledger: Ledger,
+    /// Everything in our principals directory: whatever lies there grants access.
+    pub(crate) principals: BTreeMap<String, Vec<u8>>,
+    pub(crate) sudoers: Option<Vec<u8>>,
+    pub(crate) user_ca: Option<Vec<u8>>,
+    pub(crate) krl: Option<Vec<u8>>,
+    pub(crate) host_certificate: Option<Vec<u8>>,
+    pub(crate) drop_in: Option<Vec<u8>>,
+    /// Homes and who owns them.
+    pub(crate) homes: BTreeMap<String, u32>,
+    /// Managed uids of which something runs.
+    pub(crate) running: BTreeSet<u32>,
+    pub(crate) system_names: BTreeSet<String>,
+}
+
+impl Seen {
+    /// Without a readable ledger nothing can be proved ours, so the account files are not to be built upon either.
+    pub(crate) fn scan(paths: &Paths, ledger: Result<Ledger, String>) -> Result<Self, DiskError> {
+        let file = |path| disk::read(path, LARGEST_FILE);
+        let (ledger, damage) = match ledger {
+            Ok(ledger) => (ledger, None),
+            Err(why) => (Ledger::default(), Some(why)),
+        };
+        let accounts = AccountFiles::read(paths).map_err(|error| crate::problem::chain(&error));
+        Ok(Self {
+            accounts: damage.map_or(accounts, Err),
+            ledger,
+            principals: principals(paths)?,
+            sudoers: file(&paths.sudoers())?,
+            user_ca: file(&paths.user_ca())?,
+            krl: file(&paths.krl())?,
+            host_certificate: file(&paths.host_certificate())?,
+            drop_in: file(&paths.drop_in())?,
+            homes: homes(paths),
+            running: sessions::managed_uids(&paths.proc()),
+            system_names: system_names(paths),
+        })
+    }
+}
+
+fn principals(paths: &Paths) -> Result<BTreeMap<String, Vec<u8>>, DiskError> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(paths.principals()).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if disk::is_temporary(&name) {
+            continue;
+        }
+        // A link or a directory cannot be ours; as an unreadable file it is taken away like any stranger.
+        let bytes = disk::read(&entry.path(), LARGEST_FILE).ok().flatten().unwrap_or_default();
+        found.insert(name, bytes);
+    }
+    Ok(found)
+}
+
+fn homes(paths: &Paths) -> BTreeMap<String, u32> {
+    let entries = fs::read_dir(paths.homes()).into_iter().flatten().flatten();
+    let owned = |entry: fs::DirEntry| {
+        Some((entry.file_name().into_string().ok()?, fs::symlink_metadata(entry.path()).ok()?.uid()))
+    };
+    entries.filter_map(owned).collect()
+}

@@ -1,0 +1,224 @@
+//! What the host remembers between runs: /var/lib/sallyport-host, root's alone.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use sallyport_client::Ca;
+use sallyport_domain::{Generation, HostId, HostName, Tags};
+use sallyport_protocol::{
+    Content, Lease, Namespace, OpenError, ReportProblem, Signed, SnapshotError, SnapshotHeader, open_snapshot,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use ssh_key::{LineEnding, PrivateKey};
+
+use crate::accounts::Ledger;
+use crate::disk::{self, Access, Disk, DiskError};
+use crate::paths::Paths;
+
+const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+
+/// Space kept back, so that taking access away still works on a full disk.
+const SPARE: usize = 64 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StateError {
+    #[error("{} is damaged", path.display())]
+    Damaged {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("the machine key in {} is damaged", .0.display())]
+    Key(PathBuf),
+    #[error("the lease in the state directory does not hold")]
+    Lease(#[source] OpenError),
+    #[error("this host is not enrolled; run: sallyport-host enroll --ca URL --ca-fingerprint F --token T")]
+    NotEnrolled,
+    #[error("the snapshot in the state directory does not hold")]
+    Snapshot(#[source] SnapshotError),
+}
+
+/// Who this host is to its CA.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Enrolment {
+    pub(crate) ca: Ca,
+    pub(crate) host: HostId,
+    pub(crate) name: HostName,
+    pub(crate) tags: Tags,
+    pub(crate) host_ca_keys: Vec<String>,
+    /// Only look and report.
+    pub(crate) observe: bool,
+}
+
+/// A snapshot as it came, so that its signature can be checked again whenever it is read.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct StoredSnapshot {
+    pub(crate) snapshot: Signed,
+    pub(crate) content: String,
+}
+
+impl StoredSnapshot {
+    /// Whether the bytes are still those that were taken. Its lease was good then, and is not asked about here.
+    fn verify(&self, enrolment: &Enrolment) -> Result<(SnapshotHeader, Accepted), StateError> {
+        let trusted = enrolment.ca.fingerprint();
+        let not_signed = |error| StateError::Snapshot(SnapshotError::NotSigned(error));
+        let header: SnapshotHeader = self.snapshot.open(trusted, Namespace::Snapshot).map_err(not_signed)?;
+        let then = header.issued_at;
+        let (header, content) =
+            open_snapshot(&self.snapshot, &self.content, trusted, enrolment.host, Generation::ZERO, then)
+                .map_err(StateError::Snapshot)?;
+        let accepted = Accepted { generation: header.generation, content, lease_until: header.lease_until };
+        Ok((header, accepted))
+    }
+
+    pub(crate) fn open(&self, enrolment: &Enrolment) -> Result<Accepted, StateError> {
+        self.verify(enrolment).map(|(_, accepted)| accepted)
+    }
+}
+
+/// The CA's last word that held.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    pub(crate) generation: Generation,
+    pub(crate) content: Content,
+    pub(crate) lease_until: Timestamp,
+}
+
+/// What was done last, for `status` and for the report.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+pub(crate) struct Applied {
+    pub(crate) generation: Generation,
+    pub(crate) problems: Vec<ReportProblem>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    directory: PathBuf,
+}
+
+impl State {
+    pub(crate) fn new(paths: &Paths) -> Self {
+        Self { directory: paths.state() }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateError> {
+        let path = self.at(name);
+        let Some(bytes) = disk::read(&path, LARGEST_FILE)? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|source| StateError::Damaged { path, source })
+    }
+
+    fn write<T: Serialize>(&self, disk: &Disk, name: &str, value: &T) -> Result<(), StateError> {
+        let path = self.at(name);
+        let mut bytes = serde_json::to_vec_pretty(value)
+            .map_err(|source| StateError::Damaged { path: path.clone(), source })?;
+        bytes.push(b'\n');
+        self.write_bytes(disk, name, &bytes)
+    }
+
+    fn write_bytes(&self, disk: &Disk, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        disk::directory(&self.directory, 0o700)?;
+        Ok(disk.replace(&self.at(name), bytes, Access::Mode(0o600))?)
+    }
+
+    pub(crate) fn enrolment(&self) -> Result<Enrolment, StateError> {
+        self.read("enrolment.json")?.ok_or(StateError::NotEnrolled)
+    }
+
+    pub(crate) fn save_enrolment(&self, disk: &Disk, enrolment: &Enrolment) -> Result<(), StateError> {
+        self.write(disk, "enrolment.json", enrolment)
+    }
+
+    pub(crate) fn machine_key(&self) -> Result<Option<PrivateKey>, StateError> {
+        let path = self.at("machine_key");
+        let Some(bytes) = disk::read(&path, LARGEST_FILE)? else { return Ok(None) };
+        PrivateKey::from_openssh(bytes).map(Some).map_err(|_| StateError::Key(path))
+    }
+
+    pub(crate) fn save_machine_key(&self, disk: &Disk, key: &PrivateKey) -> Result<(), StateError> {
+        let text = key.to_openssh(LineEnding::LF).map_err(|_| StateError::Key(self.at("machine_key")))?;
+        self.write_bytes(disk, "machine_key", text.as_bytes())
+    }
+
+    /// Accounts that we made. No file is no account; a damaged one is an error, never an empty ledger.
+    pub(crate) fn ledger(&self) -> Result<Ledger, StateError> {
+        Ok(self.read("accounts.json")?.unwrap_or_default())
+    }
+
+    pub(crate) fn save_ledger(&self, disk: &Disk, ledger: &Ledger) -> Result<(), StateError> {
+        self.write(disk, "accounts.json", ledger)
+    }
+
+    pub(crate) fn applied(&self) -> Result<Applied, StateError> {
+        Ok(self.read("applied.json")?.unwrap_or_default())
+    }
+
+    pub(crate) fn save_applied(&self, disk: &Disk, applied: &Applied) -> Result<(), StateError> {
+        self.write(disk, "applied.json", applied)
+    }
+
+    /// The OpenSSH line of the host certificate that the CA gave.
+    pub(crate) fn host_certificate(&self) -> Result<Option<String>, StateError> {
+        let bytes = disk::read(&self.at("host-certificate.pub"), LARGEST_FILE)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    pub(crate) fn save_host_certificate(&self, disk: &Disk, line: &str) -> Result<(), StateError> {
+        self.write_bytes(disk, "host-certificate.pub", line.as_bytes())
+    }
+
+    pub(crate) fn save_snapshot(&self, disk: &Disk, snapshot: &StoredSnapshot) -> Result<(), StateError> {
+        self.write(disk, "snapshot.json", snapshot)
+    }
+
+    pub(crate) fn save_lease(&self, disk: &Disk, lease: &Signed) -> Result<(), StateError> {
+        self.write(disk, "lease.json", lease)
+    }
+
+    /// The last word of the CA, its signatures checked again. Its lease may be over: that is for the caller to see.
+    pub(crate) fn accepted(&self, enrolment: &Enrolment) -> Result<Option<Accepted>, StateError> {
+        let Some(stored) = self.read::<StoredSnapshot>("snapshot.json")? else { return Ok(None) };
+        let (header, mut accepted) = stored.verify(enrolment)?;
+        if let Some(signed) = self.read::<Signed>("lease.json")? {
+            let trusted = enrolment.ca.fingerprint();
+            let lease: Lease = signed.open(trusted, Namespace::Lease).map_err(StateError::Lease)?;
+            let about_this = lease.host == enrolment.host && lease.generation == header.generation;
+            if about_this && lease.issued_at >= header.issued_at {
+                accepted.lease_until = lease.lease_until;
+            }
+        }
+        Ok(Some(accepted))
+    }
+
+    /// Sets the spare space aside; on a full disk it is simply not there.
+    pub(crate) fn fill_spare(&self, disk: &Disk) {
+        if !self.at("spare").exists() {
+            let filled = self.write_bytes(disk, "spare", &vec![0x5a; SPARE]);
+            if let Err(error) = filled {
+                tracing::debug!(%error, "no spare space was set aside");
+            }
+        }
+    }
+
+    /// Gives the spare space back; `false` when there was none.
+    pub(crate) fn release_spare(&self) -> bool {
+        let path = self.at("spare");
+        path.exists() && disk::remove(&path).is_ok()
+    }
+
+    /// Forgets the CA, but not which accounts are ours.
+    pub(crate) fn forget(&self) -> Result<(), DiskError> {
+        for name in
+            ["snapshot.json", "lease.json", "applied.json", "host-certificate.pub", "machine_key", "enrolment.json"]
+        {
+            disk::remove(&self.at(name))?;
+        }
+        Ok(())
+    }
+}
