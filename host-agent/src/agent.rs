@@ -38,7 +38,9 @@ pub(crate) enum AgentError {
     Lock(#[from] AgentLockError),
     #[error("the machine key is gone; run: sallyport-host leave, and enroll again")]
     NoMachineKey,
-    #[error("/etc/sallyport-host.toml names another CA than the one this host is enrolled with; run: sallyport-host leave, and enroll again")]
+    #[error(
+        "/etc/sallyport-host.toml names another CA than the one this host is enrolled with; run: sallyport-host leave, and enroll again"
+    )]
     OtherCa,
     #[error("a step ended in a fault of this program")]
     Panicked,
@@ -172,7 +174,7 @@ impl Agent {
         if done.applied != before {
             // On a full disk the host is in step all the same; the report still says so.
             if let Err(error) = self.state.save_applied(&self.disk, &done.applied) {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot note what was applied");
+                tracing::warn!("cannot note what was applied: {}", crate::problem::chain(&error));
             }
         }
         Ok(done)
@@ -250,7 +252,9 @@ impl Agent {
 
     fn good_certificate(&self, enrolment: &Enrolment, now: Timestamp) -> Result<Option<String>, Problem> {
         let refused = |error: &dyn std::error::Error| Problem::caused(Code::CertificateRefused, error);
-        let Some(line) = self.state.host_certificate().map_err(|error| refused(&error))? else { return Ok(None) };
+        let Some(line) = self.state.host_certificate().map_err(|error| refused(&error))? else {
+            return Ok(None);
+        };
         let key = self.host_key().map_err(|error| refused(&error))?;
         let good = check_host_certificate(&line, key.public_key(), &enrolment.host_ca_keys, now);
         good.map(|certificate| Some(certificate.line)).map_err(|error| refused(&error))

@@ -95,8 +95,10 @@ impl<T: Tools> Hands<'_, T> {
         for directory in directories {
             match disk::sweep(&directory) {
                 Ok(0) => {}
-                Ok(count) => tracing::info!(count, directory = %directory.display(), "cleared an interrupted run"),
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "cannot clear"),
+                Ok(count) => {
+                    tracing::info!(count, directory = %directory.display(), "cleared an interrupted run");
+                }
+                Err(error) => tracing::warn!("cannot clear: {}", crate::problem::chain(&error)),
             }
         }
     }
@@ -125,7 +127,13 @@ impl<T: Tools> Hands<'_, T> {
     }
 
     /// `absent`: accounts that could not be made, for whom nothing may be granted: the name is free for anybody.
-    fn take(&self, wanted: &Wanted, ledger: &Ledger, step: &Step, absent: &mut BTreeSet<PosixName>) -> StepResult {
+    fn take(
+        &self,
+        wanted: &Wanted,
+        ledger: &Ledger,
+        step: &Step,
+        absent: &mut BTreeSet<PosixName>,
+    ) -> StepResult {
         match step {
             Step::EditAccounts { changes } => self.edit_accounts(wanted, ledger, changes, absent),
             Step::EndSessions { people } => self.end_sessions(people),
@@ -183,7 +191,11 @@ impl<T: Tools> Hands<'_, T> {
         let changes = Changes { suspend: names.to_vec(), ..Changes::default() };
         let edit = || accounts::apply(self.paths, self.disk, ledger, &changes, self.now, |_| false);
         let result = match edit() {
-            Err(accounts::AccountsError::Disk(error)) if error.is_disk_full() && self.state.release_spare() => edit(),
+            Err(accounts::AccountsError::Disk(error))
+                if error.is_disk_full() && self.state.release_spare() =>
+            {
+                edit()
+            }
             result => result,
         };
         self.tools.accounts_changed();
@@ -222,7 +234,8 @@ impl<T: Tools> Hands<'_, T> {
         match result {
             Ok(withheld) if withheld.is_empty() => Ok(()),
             Ok(withheld) => {
-                let detail: Vec<String> = withheld.iter().map(|(name, why)| format!("{name} is withheld: {why}")).collect();
+                let detail: Vec<String> =
+                    withheld.iter().map(|(name, why)| format!("{name} is withheld: {why}")).collect();
                 absent.extend(withheld.into_iter().map(|(name, _)| name));
                 Err(Problem::new(Code::NameTaken, detail.join("; ")))
             }
@@ -312,7 +325,9 @@ impl<T: Tools> Hands<'_, T> {
             let managed = self.managed_account(wanted);
             let root = self.tools.effective_sshd("root");
             let of_managed = managed.as_deref().map(|user| self.tools.effective_sshd(user)).transpose();
-            match root.and_then(|root| of_managed.map(|managed| sshd::shadows(&root, managed.as_deref(), None))) {
+            match root
+                .and_then(|root| of_managed.map(|managed| sshd::shadows(&root, managed.as_deref(), None)))
+            {
                 Ok(shadows) if shadows.is_empty() => {}
                 Ok(shadows) => outcome.problems.push(Problem::new(Code::ShadowedBy, shadows.join(", "))),
                 Err(why) => outcome.problems.push(Problem::new(Code::SshdRefused, why)),
@@ -320,7 +335,8 @@ impl<T: Tools> Hands<'_, T> {
         }
         let Ok(Some(sudoers)) = disk::read(&self.paths.sudoers(), u64::from(u32::MAX)) else { return };
         if !sudo::wired(self.paths) {
-            let detail = "/etc/sudoers does not include /etc/sudoers.d; add the line: @includedir /etc/sudoers.d";
+            let detail =
+                "/etc/sudoers does not include /etc/sudoers.d; add the line: @includedir /etc/sudoers.d";
             outcome.problems.push(Problem::new(Code::SudoNotWired, detail));
             return;
         }

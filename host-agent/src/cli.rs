@@ -32,7 +32,7 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct Enroll {
-    /// The CA's address, as in https://ca.example.com
+    /// The CA's address, as in `https://ca.example.com`
     #[arg(long, env = "SALLYPORT_CA", value_name = "URL")]
     pub(crate) ca: CaUrl,
     /// The CA's fingerprint, as `sallyport-ca init` printed it
@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn the_token_does_not_print() {
         let fingerprint = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
-        let line = ["sallyport-host", "enroll", "--ca", "https://ca.contoso.test", "--ca-fingerprint", fingerprint];
+        let line =
+            ["sallyport-host", "enroll", "--ca", "https://ca.contoso.test", "--ca-fingerprint", fingerprint];
         let cli = Cli::parse_from(line.into_iter().chain(["--token", "canary", "--principal", "a.b", "c.d"]));
         assert!(!format!("{cli:?}").contains("canary"));
         let Command::Enroll(enroll) = cli.command else { panic!("another command") };

@@ -19,7 +19,7 @@ pub(crate) fn execute(agent: Agent, command: Command) -> Result<ExitCode> {
         bail!("sallyport-host changes and reads what is root's alone; run it with sudo");
     }
     match command {
-        Command::Apply(arguments) => apply::apply(agent, &arguments),
+        Command::Apply(arguments) => apply::apply(&agent, &arguments),
         Command::Doctor(arguments) => doctor::doctor(&agent, arguments.format),
         Command::Enforce(arguments) => enroll::enforce(&agent, arguments.dry_run),
         Command::Enroll(arguments) => enroll::enroll(&agent, arguments),

@@ -47,7 +47,12 @@ impl Config {
             .map_err(|source| ConfigError::Wrong { path: path.to_path_buf(), source: Box::new(source) })
     }
 
-    pub(crate) fn write(paths: &Paths, disk: &Disk, ca: &CaUrl, fingerprint: Fingerprint) -> Result<(), DiskError> {
+    pub(crate) fn write(
+        paths: &Paths,
+        disk: &Disk,
+        ca: &CaUrl,
+        fingerprint: Fingerprint,
+    ) -> Result<(), DiskError> {
         let text = format!(
             "# Written by sallyport-host enroll.\n\
              # The CA's address may be changed. Its fingerprint is who it is: another one is another CA.\n\

@@ -42,10 +42,7 @@ impl DiskError {
     }
 
     pub(crate) fn is_disk_full(&self) -> bool {
-        matches!(
-            self.source.kind(),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::WriteZero
-        )
+        matches!(self.source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::WriteZero)
     }
 }
 
@@ -54,7 +51,7 @@ impl DiskError {
 pub(crate) enum Access<'a> {
     /// These permission bits; owned by whoever runs us.
     Mode(u32),
-    /// Owner, group and bits of this file, and its SELinux label where there is such a thing.
+    /// Owner, group and bits of this file, and its `SELinux` label where there is such a thing.
     Like(&'a Path),
 }
 
@@ -64,9 +61,7 @@ impl Disk {
     }
 
     #[cfg(test)]
-    pub(crate) fn failing(
-        fault: impl Fn(Stage, &Path) -> io::Result<()> + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn failing(fault: impl Fn(Stage, &Path) -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self { fault: Box::new(fault) }
     }
 
@@ -149,13 +144,14 @@ fn set_access(file: &File, temporary: &Path, access: Access<'_>) -> io::Result<(
     }
 }
 
-/// A file in /etc without its SELinux label is unreadable to confined programs; the label must stand before the
+/// A file in /etc without its `SELinux` label is unreadable to confined programs; the label must stand before the
 /// rename.
 fn copy_label(original: &Path, temporary: &Path) -> io::Result<()> {
     if !Path::new("/sys/fs/selinux/enforce").exists() {
         return Ok(());
     }
-    let status = std::process::Command::new("chcon").arg("--reference").arg(original).arg(temporary).status()?;
+    let status =
+        std::process::Command::new("chcon").arg("--reference").arg(original).arg(temporary).status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other("chcon could not copy the SELinux label")) }
 }
 
@@ -242,9 +238,12 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("passwd");
             fs::write(&path, "old").unwrap();
-            let disk = Disk::failing(move |stage, _| {
-                if stage == failing { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
-            });
+            let disk =
+                Disk::failing(
+                    move |stage, _| {
+                        if stage == failing { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+                    },
+                );
             let error = disk.replace(&path, b"new", Access::Mode(0o644)).unwrap_err();
             assert!(error.is_disk_full(), "{failing:?}");
             assert_eq!(fs::read(&path).unwrap(), b"old", "{failing:?}");

@@ -52,8 +52,14 @@ pub(crate) async fn enroll(agent: &Agent, invitation: Invitation) -> Result<Enro
     let Bootstrap { host_ca_keys, .. } = document;
     let certificate = check_host_certificate(&reply.certificate, host_key.public_key(), &host_ca_keys, now)
         .context("the CA's answer cannot be used")?;
-    let enrolment =
-        Enrolment { ca: trusted, host: reply.host, name: reply.name, tags: reply.tags, host_ca_keys, observe };
+    let enrolment = Enrolment {
+        ca: trusted,
+        host: reply.host,
+        name: reply.name,
+        tags: reply.tags,
+        host_ca_keys,
+        observe,
+    };
     agent.state.save_host_certificate(&agent.disk, &certificate.line)?;
     Config::write(&agent.paths, &agent.disk, &ca, fingerprint)?;
     // Last: from here on the host counts as enrolled.
@@ -79,5 +85,6 @@ pub(crate) fn own_name() -> Result<HostName> {
         Some(name) => name,
         None => nix::unistd::gethostname().context("this host has no name")?.to_string_lossy().into_owned(),
     };
-    name.parse().with_context(|| format!("the host's name {name:?} cannot be used; say it with --principal NAME"))
+    name.parse()
+        .with_context(|| format!("the host's name {name:?} cannot be used; say it with --principal NAME"))
 }

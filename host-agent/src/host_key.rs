@@ -1,8 +1,6 @@
 use std::path::PathBuf;
 
-use sallyport_protocol::{
-    Fingerprint, HostKeyProof, Namespace, SshSigError, sign_armored,
-};
+use sallyport_protocol::{Fingerprint, HostKeyProof, Namespace, SshSigError, sign_armored};
 use ssh_key::PrivateKey;
 
 use crate::disk::{self, DiskError};

@@ -28,7 +28,9 @@ pub(crate) fn of_file(bytes: &[u8]) -> Option<Timestamp> {
 pub(crate) fn to_write(written: Option<Timestamp>, granted: Timestamp, now: Timestamp) -> Timestamp {
     let granted = whole_second(granted);
     match written {
-        Some(written) if written <= granted && remaining(written, now) * 2 >= remaining(granted, now) => written,
+        Some(written) if written <= granted && remaining(written, now) * 2 >= remaining(granted, now) => {
+            written
+        }
         _ => granted,
     }
 }
@@ -59,7 +61,13 @@ mod tests {
         let lease = "2026-11-24T23:15:00.75Z".parse().unwrap();
         let file = header(lease) + "rest\n";
         assert_eq!(of_file(file.as_bytes()), Some("2026-11-24T23:15:00Z".parse().unwrap()));
-        for other in ["", "lease=2026-11-24T23:15:00Z", "# no mark\n", "# lease=soon\n", "\n# lease=2026-11-24T23:15:00Z"] {
+        for other in [
+            "",
+            "lease=2026-11-24T23:15:00Z",
+            "# no mark\n",
+            "# lease=soon\n",
+            "\n# lease=2026-11-24T23:15:00Z",
+        ] {
             assert_eq!(of_file(other.as_bytes()), None, "{other}");
         }
     }

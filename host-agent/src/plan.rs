@@ -130,7 +130,8 @@ fn names(account: &Account, principal: &str) -> bool {
 
 /// Rules of people who are to have one, in the order of their names.
 fn rules(judged: &Judged<'_>, among: Option<&BTreeSet<String>>) -> Vec<Rule> {
-    let wanted = |account: &&&Account| account.sudo && among.is_none_or(|names| names.contains(account.name.as_str()));
+    let wanted =
+        |account: &&&Account| account.sudo && among.is_none_or(|names| names.contains(account.name.as_str()));
     let accounts = judged.allowed.iter().map(|(account, _)| account).filter(wanted);
     accounts.map(|a| Rule { name: a.name.clone(), uid: a.uid, user: a.user }).collect()
 }
@@ -144,7 +145,8 @@ fn narrow_sudo(wanted: &Wanted, seen: &Seen, judged: &Judged<'_>) -> Option<Step
     if rules.is_empty() {
         return Some(Step::RemoveSudo);
     }
-    let lease = lease::of_file(seen.sudoers.as_deref()?).unwrap_or(wanted.lease_until).min(wanted.lease_until);
+    let lease =
+        lease::of_file(seen.sudoers.as_deref()?).unwrap_or(wanted.lease_until).min(wanted.lease_until);
     Some(Step::NarrowSudo { bytes: sudo::render(&rules, lease, wanted.abilities.sudo_ends), rules })
 }
 
@@ -210,7 +212,9 @@ pub(crate) fn grants(
 fn held_elsewhere(account: &Account, holder: &Elsewhere) -> Problem {
     let Account { name, uid, .. } = account;
     match holder {
-        Elsewhere::Name(what) => Problem::new(Code::NameTaken, format!("{name} is withheld: {what} has that name")),
+        Elsewhere::Name(what) => {
+            Problem::new(Code::NameTaken, format!("{name} is withheld: {what} has that name"))
+        }
         Elsewhere::Number(who) => {
             Problem::new(Code::UidConflict, format!("{name} is withheld: its uid {uid} belongs to {who}"))
         }
@@ -237,7 +241,12 @@ fn edit_accounts(wanted: &Wanted, seen: &Seen, granted: &[&(&Account, Standing)]
 }
 
 /// What the ledger must say before the accounts of a batch are made.
-pub(crate) fn intentions(wanted: &Wanted, changes: &Changes, ledger: &Ledger, now: Timestamp) -> Option<Ledger> {
+pub(crate) fn intentions(
+    wanted: &Wanted,
+    changes: &Changes,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Option<Ledger> {
     let mut intended = ledger.clone();
     for new in &changes.create {
         if let Some(account) = wanted.accounts.iter().find(|account| account.name == new.name) {
@@ -269,7 +278,8 @@ fn grant_sudo(wanted: &Wanted, seen: &Seen, granted: &Judged<'_>, now: Timestamp
         return;
     }
     if !wanted.abilities.has_visudo {
-        let detail = "people shall have sudo here, but sudo is not installed; install it: apt-get install sudo";
+        let detail =
+            "people shall have sudo here, but sudo is not installed; install it: apt-get install sudo";
         plan.problems.push(Problem::new(Code::SudoMissing, detail));
         return;
     }
@@ -277,7 +287,8 @@ fn grant_sudo(wanted: &Wanted, seen: &Seen, granted: &Judged<'_>, now: Timestamp
     let lease = lease::to_write(written, wanted.lease_until, now);
     let render = |lease| sudo::render(&rules, lease, wanted.abilities.sudo_ends);
     if seen.sudoers.as_ref() != Some(&render(lease)) {
-        plan.steps.push(Step::WriteSudo { bytes: render(lease::to_write(None, wanted.lease_until, now)), rules });
+        plan.steps
+            .push(Step::WriteSudo { bytes: render(lease::to_write(None, wanted.lease_until, now)), rules });
     }
 }
 
@@ -294,7 +305,10 @@ fn grant_principals(wanted: &Wanted, seen: &Seen, granted: &Judged<'_>, now: Tim
             Some(bytes) => files.push((account.name.clone(), bytes)),
             None => plan.problems.push(Problem::new(
                 Code::StepFailed,
-                format!("{} is withheld: date(1) does not tell the end of the lease in local time", account.name),
+                format!(
+                    "{} is withheld: date(1) does not tell the end of the lease in local time",
+                    account.name
+                ),
             )),
         }
     }

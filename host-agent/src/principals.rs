@@ -6,7 +6,7 @@ use sallyport_domain::Principal;
 use crate::lease;
 
 /// How this host's sshd takes the end of a lease.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) enum ExpiryNotation {
     /// OpenSSH before 9.1 refuses a `Z`: the time in the host's own zone, as the host computed it.
     Local(LocalStamps),
@@ -20,7 +20,11 @@ pub(crate) type LocalStamps = fn(Timestamp) -> Option<String>;
 ///
 /// sshd reads the last word of a line as the principal, cuts at `#`, and gives up on a line with an option it does not
 /// know (auth2-pubkeyfile.c). `None` when the host cannot say the time in its own zone.
-pub(crate) fn render(principals: &[Principal], lease: Timestamp, notation: &ExpiryNotation) -> Option<Vec<u8>> {
+pub(crate) fn render(
+    principals: &[Principal],
+    lease: Timestamp,
+    notation: &ExpiryNotation,
+) -> Option<Vec<u8>> {
     let stamp = match notation {
         ExpiryNotation::Local(convert) => convert(lease)?,
         ExpiryNotation::Utc => lease::utc_stamp(lease),

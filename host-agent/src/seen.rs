@@ -42,7 +42,7 @@ impl Seen {
         Ok(Self {
             accounts: damage.map_or(accounts, Err),
             ledger,
-            principals: principals(paths)?,
+            principals: principals(paths),
             sudoers: file(&paths.sudoers())?,
             user_ca: file(&paths.user_ca())?,
             krl: file(&paths.krl())?,
@@ -55,7 +55,7 @@ impl Seen {
     }
 }
 
-fn principals(paths: &Paths) -> Result<BTreeMap<String, Vec<u8>>, DiskError> {
+fn principals(paths: &Paths) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(paths.principals()).into_iter().flatten().flatten() {
         let Ok(name) = entry.file_name().into_string() else { continue };
@@ -66,7 +66,7 @@ fn principals(paths: &Paths) -> Result<BTreeMap<String, Vec<u8>>, DiskError> {
         let bytes = disk::read(&entry.path(), LARGEST_FILE).ok().flatten().unwrap_or_default();
         found.insert(name, bytes);
     }
-    Ok(found)
+    found
 }
 
 fn homes(paths: &Paths) -> BTreeMap<String, u32> {

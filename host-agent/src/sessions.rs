@@ -1,4 +1,4 @@
-//! Ending what a person has running: the only thing that stops a shell, a tmux or an open ControlMaster, which would
+//! Ending what a person has running: the only thing that stops a shell, a tmux or an open `ControlMaster`, which would
 //! otherwise go on granting new shells.
 
 use std::collections::BTreeSet;
@@ -96,7 +96,7 @@ fn is_dead(status: &str) -> bool {
     matches!(state.trim().chars().next(), Some('Z' | 'X'))
 }
 
-/// The seventh field of proc_pid_stat(5), counted after the name, which may hold anything.
+/// The seventh field of `proc_pid_stat(5)`, counted after the name, which may hold anything.
 fn has_terminal(process: &Path) -> bool {
     let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();

@@ -8,8 +8,6 @@ pub(crate) mod reload;
 mod trust;
 
 pub(crate) use drop_in::render;
-pub(crate) use effective::{conflicts, shadows};
+pub(crate) use effective::shadows;
 pub(crate) use install::{SshdError, install, uninstall};
-pub(crate) use trust::{
-    HostCertificate, TrustError, check_ca_keys, check_host_certificate, check_krl, read_host_certificate,
-};
+pub(crate) use trust::{check_ca_keys, check_host_certificate, check_krl, read_host_certificate};

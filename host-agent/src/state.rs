@@ -214,9 +214,14 @@ impl State {
 
     /// Forgets the CA, but not which accounts are ours.
     pub(crate) fn forget(&self) -> Result<(), DiskError> {
-        for name in
-            ["snapshot.json", "lease.json", "applied.json", "host-certificate.pub", "machine_key", "enrolment.json"]
-        {
+        for name in [
+            "snapshot.json",
+            "lease.json",
+            "applied.json",
+            "host-certificate.pub",
+            "machine_key",
+            "enrolment.json",
+        ] {
             disk::remove(&self.at(name))?;
         }
         Ok(())

@@ -44,8 +44,13 @@ pub(crate) fn names_in(bytes: &[u8]) -> BTreeSet<String> {
 /// The file without the rules of these people.
 pub(crate) fn without(bytes: &[u8], names: &BTreeSet<PosixName>) -> Vec<u8> {
     let text = String::from_utf8_lossy(bytes);
-    let is_theirs = |line: &&str| line.split(' ').next().is_some_and(|first| names.iter().any(|n| n.as_str() == first));
-    text.lines().filter(|line| !is_theirs(line)).flat_map(|line| [line, "\n"]).collect::<String>().into_bytes()
+    let is_theirs =
+        |line: &&str| line.split(' ').next().is_some_and(|first| names.iter().any(|n| n.as_str() == first));
+    text.lines()
+        .filter(|line| !is_theirs(line))
+        .flat_map(|line| [line, "\n"])
+        .collect::<String>()
+        .into_bytes()
 }
 
 #[cfg(test)]

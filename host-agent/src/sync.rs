@@ -18,14 +18,14 @@ use crate::state::Enrolment;
 const LONGEST_WAIT: i64 = 50;
 /// A refused answer, a failed step or an unreachable CA is tried again after this, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// An answer without news that comes faster than this is not waited for by anybody.
 const SHORTEST_ROUND: Duration = Duration::from_secs(1);
 /// After access was taken away: a login that was half-way through is in by then.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// A report that says the same is sent again after this, as a sign of life.
-const REPORT_EVERY: Duration = Duration::from_secs(60);
-const CERTIFICATE_RETRY: Duration = Duration::from_secs(600);
+const REPORT_EVERY: Duration = Duration::from_mins(1);
+const CERTIFICATE_RETRY: Duration = Duration::from_mins(10);
 const BOOTSTRAP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Keeps the host in step until the caller stops it, which may be at any point: nothing here needs an end.
@@ -65,6 +65,8 @@ impl Sync {
     }
 
     async fn round(&mut self) -> Result<(), AgentError> {
+        // `enforce` and `leave` speak to us through the state directory.
+        self.enrolment = self.agent.enrolment()?;
         let now = SystemClock.now();
         let begun = Instant::now();
         let position = self.agent.position(&self.enrolment);
@@ -97,7 +99,11 @@ impl Sync {
         let now = SystemClock.now();
         let taken = blocking(move || agent.receive(&enrolment, reply, asked, nonce, now)).await;
         taken.map_err(|error| {
-            let code = if matches!(error, AgentError::Refused(_)) { Code::SnapshotRefused } else { Code::StepFailed };
+            let code = if matches!(error, AgentError::Refused(_)) {
+                Code::SnapshotRefused
+            } else {
+                Code::StepFailed
+            };
             Problem::caused(code, &error)
         })
     }

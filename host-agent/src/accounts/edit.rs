@@ -97,9 +97,9 @@ fn refusal(view: &View<'_>, ledger: &Ledger, account: &NewAccount) -> Option<Str
     match (view.standing(&account.name), ledger.entry(&account.name)) {
         (Standing::Foreign(why), _) => Some(why),
         (Standing::Ours { .. }, _) => Some("the account is there already".into()),
-        (Standing::Absent, Some(entry)) if entry.uid == account.uid => {
-            view.holder(account.uid.value(), &account.name).map(|holder| format!("its number belongs to {holder}"))
-        }
+        (Standing::Absent, Some(entry)) if entry.uid == account.uid => view
+            .holder(account.uid.value(), &account.name)
+            .map(|holder| format!("its number belongs to {holder}")),
         (Standing::Absent, _) => Some("the account is not in our ledger".into()),
     }
 }
@@ -118,7 +118,9 @@ fn clear_orphans(files: &mut AccountFiles, orphans: &[PosixName]) {
     if names.is_empty() {
         return;
     }
-    for table in [Some(&mut files.group), Some(&mut files.shadow), files.gshadow.as_mut()].into_iter().flatten() {
+    for table in
+        [Some(&mut files.group), Some(&mut files.shadow), files.gshadow.as_mut()].into_iter().flatten()
+    {
         let gone: Vec<usize> =
             table.rows().filter(|row| names.contains(row.name())).map(|row| row.line).collect();
         table.remove(&gone);
@@ -185,7 +187,8 @@ fn add_members(files: &mut AccountFiles, create: &[&NewAccount], new_gid: Option
 fn join(table: &mut Table, create: &[&NewAccount], length: usize) {
     let Some(row) = table.rows().find(|row| row.name() == MARKER_GROUP.as_bytes()) else { return };
     let present = row.field(field::GROUP_MEMBERS);
-    let mut members: Vec<&[u8]> = present.split(|&byte| byte == b',').filter(|name| !name.is_empty()).collect();
+    let mut members: Vec<&[u8]> =
+        present.split(|&byte| byte == b',').filter(|name| !name.is_empty()).collect();
     let known: HashSet<&[u8]> = members.iter().copied().collect();
     members.extend(create.iter().map(|a| a.name.as_str().as_bytes()).filter(|name| !known.contains(name)));
     let bytes = row.with(field::GROUP_MEMBERS, &members.join(&b','), length);
@@ -195,7 +198,8 @@ fn join(table: &mut Table, create: &[&NewAccount], length: usize) {
 
 /// A colon or a newline would be another field or another row; a comma starts GECOS's next part.
 fn clean_label(label: &str) -> String {
-    let plain = |c: char| if c.is_control() || matches!(c, ':' | ',' | '\u{2028}' | '\u{2029}') { ' ' } else { c };
+    let plain =
+        |c: char| if c.is_control() || matches!(c, ':' | ',' | '\u{2028}' | '\u{2029}') { ' ' } else { c };
     let mut cleaned: String = label.chars().map(plain).collect();
     while cleaned.len() > LONGEST_LABEL {
         cleaned.pop();

@@ -91,8 +91,12 @@ fn copy_file(source: &Path, target: &Path) -> io::Result<()> {
     if metadata.len() > LARGEST_FILE {
         return Err(io::Error::other("a file of the skeleton is too large"));
     }
-    let mut to: File =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(target)?;
+    let mut to: File = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(target)?;
     io::copy(&mut io::Read::take(from, LARGEST_FILE), &mut to)?;
     to.set_permissions(fs::Permissions::from_mode(metadata.mode() & 0o777))
 }

@@ -10,7 +10,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 /// useradd itself gives up after 15 seconds, so nobody sane holds it longer than this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const RETRY: Duration = Duration::from_millis(50);
 
 /// The lock of lckpwdf(3), held until dropped.
@@ -84,7 +84,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(".pwd.lock");
         let try_it = || {
-            let script = "import fcntl,sys\nf=open(sys.argv[1],'w')\nfcntl.lockf(f,fcntl.LOCK_EX|fcntl.LOCK_NB)";
+            let script =
+                "import fcntl,sys\nf=open(sys.argv[1],'w')\nfcntl.lockf(f,fcntl.LOCK_EX|fcntl.LOCK_NB)";
             Command::new("python3").args(["-c", script]).arg(&path).output().map(|out| out.status.success())
         };
         let lock = AccountLock::take(&path).unwrap();

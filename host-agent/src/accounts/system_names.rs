@@ -40,7 +40,8 @@ mod tests {
         let paths = Paths::under(root.path());
         fs::create_dir_all(paths.at("usr/lib/sysusers.d")).unwrap();
         fs::create_dir_all(paths.at("usr/share/base-passwd")).unwrap();
-        fs::write(paths.at("usr/lib/sysusers.d/a.conf"), "# c\nu! chrony - \"x\"\ng render -\nm a b\n").unwrap();
+        fs::write(paths.at("usr/lib/sysusers.d/a.conf"), "# c\nu! chrony - \"x\"\ng render -\nm a b\n")
+            .unwrap();
         fs::write(paths.at("usr/share/base-passwd/group.master"), "games:*:60:\n").unwrap();
         let names = system_names(&paths);
         assert_eq!(names.into_iter().collect::<Vec<_>>(), ["chrony", "games", "render"]);

@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn rows_are_what_libc_reads() {
-        let table = Table::parse(b"# comment\n\nroot:x:0:0\n  led:x:5:5\n+nis:::\n-nis\n:x:1\nnocolon\n\xff:x:7\n");
+        let table =
+            Table::parse(b"# comment\n\nroot:x:0:0\n  led:x:5:5\n+nis:::\n-nis\n:x:1\nnocolon\n\xff:x:7\n");
         let names: Vec<&[u8]> = table.rows().map(|row| row.name()).collect();
         assert_eq!(names, [&b"root"[..], b"led", b"\xff"]);
     }

@@ -10,7 +10,8 @@ const SEED: [u8; 32] = [42; 32];
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\n# a comment\ndaemon:x:1:1::/:/usr/sbin/nologin\n\
     bad line\nfrank:x:1000:1000:Frank,,,:/home/frank:/bin/bash\n+::::::\n";
 const GROUP: &str = "root:x:0:\ndaemon:x:1:\nfrank:x:1000:\nops:x:999:frank\n+:::\n";
-const SHADOW: &str = "root:$y$j9T$secret:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\nfrank:!:19000::::::\n";
+const SHADOW: &str =
+    "root:$y$j9T$secret:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\nfrank:!:19000::::::\n";
 const GSHADOW: &str = "root:*::\ndaemon:*::\nfrank:!::\nops:!::frank\n";
 const TODAY: i64 = 20_000;
 
@@ -85,7 +86,10 @@ fn suspension_and_return_change_one_field_of_one_file() {
     let suspend = Changes { suspend: vec![name("ada")], ..Changes::default() };
     let (suspended, _) = edited(&made, &ledger, &suspend);
     assert!(text(&suspended.shadow).contains("\nada:*:20000:0:99999:7::1:\nbob:*:20000:0:99999:7:::\n"));
-    assert_eq!((&suspended.passwd, &suspended.group, &suspended.gshadow), (&made.passwd, &made.group, &made.gshadow));
+    assert_eq!(
+        (&suspended.passwd, &suspended.group, &suspended.gshadow),
+        (&made.passwd, &made.group, &made.gshadow)
+    );
     let view = View::new(&suspended, &ledger);
     assert_eq!(view.standing(&name("ada")), Standing::Ours { suspended: true });
     let back = Changes { reactivate: vec![name("ada")], ..Changes::default() };
@@ -107,10 +111,14 @@ fn a_lost_ledger_adopts_nothing() {
 fn each_missing_mark_makes_a_row_foreign() {
     let ledger = ledger(&[("ada", 70_001)]);
     let (made, _) = edited(&files(), &ledger, &create(&[("ada", 70_001)]));
-    let other_uid =
-        AccountFiles { passwd: Table::parse(text(&made.passwd).replace("ada:x:70001", "ada:x:1001").as_bytes()), ..made.clone() };
-    let unmarked =
-        AccountFiles { group: Table::parse(text(&made.group).replace(":998:ada", ":998:").as_bytes()), ..made.clone() };
+    let other_uid = AccountFiles {
+        passwd: Table::parse(text(&made.passwd).replace("ada:x:70001", "ada:x:1001").as_bytes()),
+        ..made.clone()
+    };
+    let unmarked = AccountFiles {
+        group: Table::parse(text(&made.group).replace(":998:ada", ":998:").as_bytes()),
+        ..made.clone()
+    };
     let twice = AccountFiles {
         passwd: Table::parse(format!("{}ada:x:70001:70001::/:/bin/sh\n", text(&made.passwd)).as_bytes()),
         ..made
@@ -139,7 +147,8 @@ fn a_taken_name_or_number_withholds_one_account_and_the_others_proceed() {
 
 #[test]
 fn the_marker_group_avoids_taken_gids_and_serves_when_there() {
-    let outcome = edit(&files(), &ledger(&[("ada", 70_001)]), &create(&[("ada", 70_001)]), TODAY, |gid| gid < 500);
+    let outcome =
+        edit(&files(), &ledger(&[("ada", 70_001)]), &create(&[("ada", 70_001)]), TODAY, |gid| gid < 500);
     assert!(text(&outcome.unwrap().files.group).contains("sallyport-users:x:499:ada"));
     let none = edit(&files(), &ledger(&[("ada", 70_001)]), &create(&[("ada", 70_001)]), TODAY, |_| false);
     assert!(matches!(none, Err(EditError::NoMarkerGid)));
@@ -195,9 +204,12 @@ impl Host {
         let root = tempfile::tempdir().unwrap();
         let paths = Paths::under(root.path());
         std::fs::create_dir_all(paths.etc()).unwrap();
-        for (path, text) in
-            [(paths.passwd(), PASSWD), (paths.group(), GROUP), (paths.shadow(), SHADOW), (paths.gshadow(), GSHADOW)]
-        {
+        for (path, text) in [
+            (paths.passwd(), PASSWD),
+            (paths.group(), GROUP),
+            (paths.shadow(), SHADOW),
+            (paths.gshadow(), GSHADOW),
+        ] {
             std::fs::write(path, text).unwrap();
         }
         Self { _root: root, paths }
@@ -239,7 +251,8 @@ fn nothing_to_change_writes_nothing() {
     let host = Host::new();
     let disk = Disk::failing(|_, _| panic!("wrote"));
     let now = Timestamp::from_second(1_800_000_000).unwrap();
-    apply(&host.paths, &disk, &ledger(&[]), &Changes { repair: true, ..Changes::default() }, now, |_| true).unwrap();
+    apply(&host.paths, &disk, &ledger(&[]), &Changes { repair: true, ..Changes::default() }, now, |_| true)
+        .unwrap();
 }
 
 #[test]

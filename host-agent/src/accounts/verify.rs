@@ -88,7 +88,8 @@ fn unique(file: &'static str, table: &Table, ours: &HashSet<Vec<u8>>) -> Result<
     let mut numbers: HashMap<u32, &[u8]> = HashMap::new();
     let numbered = matches!(file, "/etc/passwd" | "/etc/group");
     for row in table.rows() {
-        let duplicate = || VerifyError::Duplicate { file, name: String::from_utf8_lossy(row.name()).into_owned() };
+        let duplicate =
+            || VerifyError::Duplicate { file, name: String::from_utf8_lossy(row.name()).into_owned() };
         let is_ours = ours.contains(row.name());
         if !seen.insert(row.name()) && is_ours {
             return Err(duplicate());
@@ -121,7 +122,8 @@ fn complete(old: &AccountFiles, new: &AccountFiles, ours: &HashSet<Vec<u8>>) -> 
     let marked = members(&new.group);
     for row in new.passwd.rows().filter(|row| !before.contains(row.name())) {
         let name = row.name();
-        let missing = |file| VerifyError::Incomplete { file, name: String::from_utf8_lossy(name).into_owned() };
+        let missing =
+            |file| VerifyError::Incomplete { file, name: String::from_utf8_lossy(name).into_owned() };
         if !ours.contains(name) || row.len() != field::PASSWD_LENGTH {
             return Err(VerifyError::Foreign { file: "/etc/passwd" });
         }

@@ -24,7 +24,9 @@ pub(crate) enum Standing {
     /// Somebody else's: why it cannot be ours.
     Foreign(String),
     /// Proved ours by the ledger, the uid and the marker group.
-    Ours { suspended: bool },
+    Ours {
+        suspended: bool,
+    },
 }
 
 /// The account files, indexed once.
@@ -86,10 +88,13 @@ impl<'a> View<'a> {
             (None, None) => self.standing_of_group_alone(key),
             (None, Some(entry)) => self.standing_of_remains(key, entry.uid.value()),
             (Some([Some(uid)]), Some(entry)) if *uid == entry.uid.value() => self.standing_of_marked(key),
-            (Some([_]), Some(entry)) => {
-                Standing::Foreign(format!("the account has another uid than the {} that we gave it", entry.uid))
+            (Some([_]), Some(entry)) => Standing::Foreign(format!(
+                "the account has another uid than the {} that we gave it",
+                entry.uid
+            )),
+            (Some([_]), None) => {
+                Standing::Foreign("an account of that name is here that we did not make".into())
             }
-            (Some([_]), None) => Standing::Foreign("an account of that name is here that we did not make".into()),
             (Some(_), _) => Standing::Foreign("the name stands in /etc/passwd more than once".into()),
         }
     }
@@ -139,10 +144,6 @@ impl<'a> View<'a> {
 
     pub(crate) fn has_gid(&self, gid: u32) -> bool {
         self.gids.contains_key(&gid)
-    }
-
-    pub(crate) fn has_user(&self, name: &PosixName) -> bool {
-        self.users.contains_key(name.as_str().as_bytes())
     }
 
     /// Names of the ledger whose passwd row is missing while group or shadow still have one: what a killed run left.

@@ -12,12 +12,12 @@ use crate::state::Enrolment;
 use crate::sync;
 
 /// Exit code 0: this host is what the CA's newest word says, problems with single accounts aside.
-pub(super) fn apply(agent: Agent, arguments: &Apply) -> Result<ExitCode> {
+pub(super) fn apply(agent: &Agent, arguments: &Apply) -> Result<ExitCode> {
     if arguments.once && arguments.dry_run.dry_run {
         bail!("--once brings the host in step and --dry-run does not; say one of them");
     }
     let enrolment = agent.enrolment()?;
-    if arguments.dry_run.dry_run { rehearse(&agent, &enrolment) } else { apply_once(&agent, &enrolment) }
+    if arguments.dry_run.dry_run { rehearse(agent, &enrolment) } else { apply_once(agent, &enrolment) }
 }
 
 fn apply_once(agent: &Agent, enrolment: &Enrolment) -> Result<ExitCode> {

@@ -45,25 +45,42 @@ fn examine(agent: &Agent) -> Result<Vec<Finding>> {
         findings.push(Finding { check, ok, detail });
     };
     let enrolment = agent.enrolment();
-    note("enrolment", enrolment.as_ref().map(|e| format!("{} with {}", e.name, e.ca.url())).map_err(|e| chain(e)));
+    note(
+        "enrolment",
+        enrolment.as_ref().map(|e| format!("{} with {}", e.name, e.ca.url())).map_err(|e| chain(e)),
+    );
     if let Ok(enrolment) = &enrolment {
         let ca = &enrolment.ca;
         let answer = runtime()?.block_on(bootstrap(ca.url(), ca.fingerprint()));
         note("CA", answer.map(|_| "answers, and is the one that is pinned".into()).map_err(|e| chain(&e)));
         let now = SystemClock.now();
-        note("lease", match agent.position(enrolment).lease_until {
-            Some(until) if until > now => Ok(format!("until {until}")),
-            Some(until) => Err(format!("ended at {until}: all accounts are suspended; is sallyport-host running?")),
-            None => Err("none yet; run: sallyport-host apply --once".into()),
-        });
+        note(
+            "lease",
+            match agent.position(enrolment).lease_until {
+                Some(until) if until > now => Ok(format!("until {until}")),
+                Some(until) => {
+                    Err(format!("ended at {until}: all accounts are suspended; is sallyport-host running?"))
+                }
+                None => Err("none yet; run: sallyport-host apply --once".into()),
+            },
+        );
     }
-    note("accounts", AccountFiles::read(&agent.paths).map(|_| "the files are whole".into()).map_err(|e| chain(&e)));
+    note(
+        "accounts",
+        AccountFiles::read(&agent.paths).map(|_| "the files are whole".into()).map_err(|e| chain(&e)),
+    );
     note("sshd", agent.tools.check_sshd(None).map(|()| "its configuration is good".into()));
-    note("sudo", if sudo::wired(&agent.paths) && agent.tools.has_visudo() {
-        agent.tools.check_sudoers(&agent.paths.sudoers_main()).map(|()| "its configuration is good".into())
-    } else {
-        Err("not installed, or /etc/sudoers does not include /etc/sudoers.d".into())
-    });
+    note(
+        "sudo",
+        if sudo::wired(&agent.paths) && agent.tools.has_visudo() {
+            agent
+                .tools
+                .check_sudoers(&agent.paths.sudoers_main())
+                .map(|()| "its configuration is good".into())
+        } else {
+            Err("not installed, or /etc/sudoers does not include /etc/sudoers.d".into())
+        },
+    );
     let problems = agent.state.applied().unwrap_or_default().problems;
     for problem in problems {
         note("last run", Err(format!("{}: {}", problem.code, problem.detail)));

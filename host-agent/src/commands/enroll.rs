@@ -16,8 +16,9 @@ pub(super) fn enroll(agent: &Agent, arguments: Enroll) -> Result<ExitCode> {
     let runtime = runtime()?;
     if arguments.dry_run {
         let (_, ca) = runtime.block_on(bootstrap(&arguments.ca, arguments.ca_fingerprint))?;
-        let own = if arguments.principal.is_empty() { vec![enroll::own_name()?] } else { arguments.principal };
-        let names: Vec<&str> = own.iter().map(|name| name.as_str()).collect();
+        let own =
+            if arguments.principal.is_empty() { vec![enroll::own_name()?] } else { arguments.principal };
+        let names: Vec<&str> = own.iter().map(sallyport_domain::HostName::as_str).collect();
         println!("ask {} for a certificate as {}", ca.url(), names.join(", "));
         return Ok(ExitCode::SUCCESS);
     }
@@ -38,10 +39,13 @@ pub(super) fn enroll(agent: &Agent, arguments: Enroll) -> Result<ExitCode> {
 fn token(argument: &str) -> Result<String> {
     let text = match argument.strip_prefix('@') {
         Some(path) => {
-            let file = std::fs::File::open(path).with_context(|| format!("cannot read the token from {path}"))?;
+            let file =
+                std::fs::File::open(path).with_context(|| format!("cannot read the token from {path}"))?;
             read(file).with_context(|| format!("cannot read the token from {path}"))?
         }
-        None if argument == "-" => read(std::io::stdin()).context("cannot read the token from standard input")?,
+        None if argument == "-" => {
+            read(std::io::stdin()).context("cannot read the token from standard input")?
+        }
         None => argument.to_owned(),
     };
     let token = text.trim();
@@ -71,7 +75,7 @@ pub(super) fn enforce(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
     enrolment.observe = false;
     agent.state.save_enrolment(&agent.disk, &enrolment)?;
     eprintln!("this host is live from now on");
-    eprintln!("  next: sallyport-host apply --once   (a running service follows by itself)");
+    eprintln!("  next: sallyport-host apply --once   (a running service follows within a minute)");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -45,6 +45,7 @@ pub(super) fn leave(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
 fn active_accounts(agent: &Agent) -> Result<Vec<sallyport_domain::PosixName>> {
     let (files, ledger) = (AccountFiles::read(&agent.paths)?, agent.state.ledger()?);
     let view = View::new(&files, &ledger);
-    let active = |name: &&sallyport_domain::PosixName| view.standing(name) == Standing::Ours { suspended: false };
+    let active =
+        |name: &&sallyport_domain::PosixName| view.standing(name) == Standing::Ours { suspended: false };
     Ok(ledger.iter().map(|(name, _)| name).filter(active).cloned().collect())
 }

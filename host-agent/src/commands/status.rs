@@ -73,7 +73,8 @@ mod tests {
     #[test]
     fn the_state_is_what_files_and_clock_say() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let position = |lease: Option<i64>| Position { accepted: Generation::new(5), lease_until: lease.map(at) };
+        let position =
+            |lease: Option<i64>| Position { accepted: Generation::new(5), lease_until: lease.map(at) };
         let applied = |generation| Applied { generation: Generation::new(generation), problems: Vec::new() };
         for (observe, lease, generation, expected) in [
             (true, Some(2_000), 5, HostState::Observing),

@@ -59,7 +59,9 @@ mod tests {
     #[test]
     fn our_own_configuration_is_no_conflict_and_no_shadow() {
         assert!(conflicts(OURS).is_empty());
-        assert!(conflicts("trustedusercakeys none\nrevokedkeys none\nauthorizedprincipalsfile none\n").is_empty());
+        assert!(
+            conflicts("trustedusercakeys none\nrevokedkeys none\nauthorizedprincipalsfile none\n").is_empty()
+        );
         assert!(shadows(&root(), Some(OURS), Some(&root())).is_empty());
     }
 
@@ -72,7 +74,10 @@ mod tests {
     #[test]
     fn whatever_beats_us_is_named() {
         let beaten = OURS.replace("/etc/ssh/sallyport/principals/%u", "none");
-        assert_eq!(shadows(&root(), Some(&beaten), None), ["authorizedprincipalsfile is none for our accounts"]);
+        assert_eq!(
+            shadows(&root(), Some(&beaten), None),
+            ["authorizedprincipalsfile is none for our accounts"]
+        );
         let keys = OURS.replace("file none", "file .ssh/authorized_keys");
         assert_eq!(shadows(&root(), Some(&keys), None).len(), 1);
         assert_eq!(shadows("", None, None).len(), 3);

@@ -55,7 +55,8 @@ pub(crate) fn install(
 fn prove(tools: &impl Tools, managed: Option<&str>, root_before: &str) -> Result<(), SshdError> {
     tools.check_sshd(None).map_err(SshdError::Refused)?;
     let root = tools.effective_sshd("root").map_err(SshdError::Refused)?;
-    let of_managed = managed.map(|user| tools.effective_sshd(user)).transpose().map_err(SshdError::Refused)?;
+    let of_managed =
+        managed.map(|user| tools.effective_sshd(user)).transpose().map_err(SshdError::Refused)?;
     let beaten = shadows(&root, of_managed.as_deref(), Some(root_before));
     if !beaten.is_empty() {
         return Err(SshdError::Shadowed(beaten));
@@ -113,7 +114,8 @@ fn write_aside(paths: &Paths, scratch: &PathBuf, bytes: Option<&[u8]>) -> Result
         disk.replace_unsynced(&copies.join(ours), bytes, Access::Mode(0o600))?;
     }
     let main = disk::read(&paths.sshd_config(), LARGEST_FILE)?.unwrap_or_default();
-    let main = String::from_utf8_lossy(&main).replace("/etc/ssh/sshd_config.d/", &format!("{}/", copies.display()));
+    let main =
+        String::from_utf8_lossy(&main).replace("/etc/ssh/sshd_config.d/", &format!("{}/", copies.display()));
     let path = scratch.join("sshd_config");
     disk.replace_unsynced(&path, main.as_bytes(), Access::Mode(0o600))?;
     Ok(path)

@@ -48,7 +48,8 @@ fn listener(paths: &Paths) -> Option<i32> {
     let proc = paths.proc();
     let noted = fs::read_to_string(paths.sshd_pid()).ok().and_then(|text| text.trim().parse().ok());
     let is_sshd = |process: &i32| {
-        fs::read_to_string(proc.join(process.to_string()).join("comm")).is_ok_and(|name| name.trim() == "sshd")
+        fs::read_to_string(proc.join(process.to_string()).join("comm"))
+            .is_ok_and(|name| name.trim() == "sshd")
     };
     noted.filter(is_sshd).or_else(|| listener_in(&proc))
 }
@@ -111,9 +112,11 @@ mod tests {
     #[test]
     fn the_listener_is_known_by_its_title() {
         let proc = tempfile::tempdir().unwrap();
-        for (number, title) in
-            [("7", "sshd: ada [priv]"), ("8", "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"), ("9", "bash")]
-        {
+        for (number, title) in [
+            ("7", "sshd: ada [priv]"),
+            ("8", "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"),
+            ("9", "bash"),
+        ] {
             fs::create_dir(proc.path().join(number)).unwrap();
             fs::write(proc.path().join(number).join("cmdline"), title).unwrap();
         }

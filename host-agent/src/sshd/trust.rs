@@ -26,7 +26,7 @@ pub(crate) enum TrustError {
     Certificate(&'static str),
 }
 
-/// The content of TrustedUserCAKeys: plain keys only. An empty file would refuse every certificate.
+/// The content of `TrustedUserCAKeys`: plain keys only. An empty file would refuse every certificate.
 pub(crate) fn check_ca_keys(lines: &[String]) -> Result<Vec<u8>, TrustError> {
     if lines.is_empty() {
         return Err(TrustError::NoKeys);
@@ -35,18 +35,20 @@ pub(crate) fn check_ca_keys(lines: &[String]) -> Result<Vec<u8>, TrustError> {
     for line in lines {
         let key: PublicKey = line.parse().map_err(|_| TrustError::NotPlainKey)?;
         // Written anew: no option, no second line and no control character of a comment gets in.
-        let bare = PublicKey::from(key.key_data().clone()).to_openssh().map_err(|_| TrustError::NotPlainKey)?;
+        let bare =
+            PublicKey::from(key.key_data().clone()).to_openssh().map_err(|_| TrustError::NotPlainKey)?;
         text += &bare;
         text.push('\n');
     }
     Ok(text.into_bytes())
 }
 
-/// The bytes of RevokedKeys. Nothing at all is a list too, but not in place of one that revokes something: a file
+/// The bytes of `RevokedKeys`. Nothing at all is a list too, but not in place of one that revokes something: a file
 /// that sshd cannot parse refuses every key there is.
 pub(crate) fn check_krl(base64: &str, present: Option<&[u8]>) -> Result<Vec<u8>, TrustError> {
     let offered = STANDARD.decode(base64).map_err(|_| TrustError::NotKrl)?;
-    let offered_version = if offered.is_empty() { 0 } else { krl_version(&offered).ok_or(TrustError::NotKrl)? };
+    let offered_version =
+        if offered.is_empty() { 0 } else { krl_version(&offered).ok_or(TrustError::NotKrl)? };
     let present_version = present.and_then(krl_version).unwrap_or(0);
     if offered_version < present_version {
         return Err(TrustError::KrlGoesBack { present: present_version, offered: offered_version });
@@ -107,7 +109,10 @@ impl HostCertificate {
 pub(crate) fn read_host_certificate(line: &str) -> Result<HostCertificate, TrustError> {
     let certificate = parse(line)?;
     let second = |second: u64| {
-        i64::try_from(second).ok().and_then(|second| Timestamp::from_second(second).ok()).unwrap_or(Timestamp::MAX)
+        i64::try_from(second)
+            .ok()
+            .and_then(|second| Timestamp::from_second(second).ok())
+            .unwrap_or(Timestamp::MAX)
     };
     Ok(HostCertificate {
         line: certificate.to_openssh().map_err(|_| TrustError::NotCertificate)? + "\n",
@@ -178,8 +183,13 @@ mod tests {
     fn certificate(ca: &PrivateKey, host: &PrivateKey, kind: CertType, name: &str) -> String {
         let after = u64::try_from(NOW - 60).unwrap();
         let mut rng = ChaCha8Rng::from_seed([9; 32]);
-        let mut builder =
-            Builder::new_with_random_nonce(&mut rng, host.public_key().key_data().clone(), after, after + 3_600).unwrap();
+        let mut builder = Builder::new_with_random_nonce(
+            &mut rng,
+            host.public_key().key_data().clone(),
+            after,
+            after + 3_600,
+        )
+        .unwrap();
         builder.cert_type(kind).unwrap().valid_principal(name).unwrap();
         builder.sign(ca).unwrap().to_openssh().unwrap()
     }
@@ -220,7 +230,10 @@ mod tests {
             }
         }
         assert_eq!(check_krl("?", None), Err(TrustError::NotKrl));
-        assert_eq!(check_krl(&STANDARD.encode("garbage that is long enough to be one, is it not?"), None), Err(TrustError::NotKrl));
+        assert_eq!(
+            check_krl(&STANDARD.encode("garbage that is long enough to be one, is it not?"), None),
+            Err(TrustError::NotKrl)
+        );
     }
 
     #[test]

@@ -62,11 +62,11 @@ fn restore(paths: &Paths, disk: &Disk, before: Option<&[u8]>) -> Result<(), Disk
 fn check_candidate(paths: &Paths, tools: &impl Tools, bytes: &[u8]) -> Result<SudoOutcome, SudoError> {
     let scratch = Scratch::new(paths)?;
     let alone = scratch.directory.join("alone");
-    scratch.write(&alone, bytes)?;
+    Scratch::write(&alone, bytes)?;
     tools.check_sudoers(&alone).map_err(SudoError::Refused)?;
     let main = scratch.copy_set(paths)?;
     let rest = tools.check_sudoers(&main);
-    scratch.write(&scratch.directory.join("sudoers.d").join(our_name(paths)), bytes)?;
+    Scratch::write(&scratch.directory.join("sudoers.d").join(our_name(paths)), bytes)?;
     match (rest, tools.check_sudoers(&main)) {
         (_, Ok(())) => Ok(SudoOutcome::Checked),
         (Err(broken), Err(_)) => Ok(SudoOutcome::RestIsBroken(broken)),
@@ -111,7 +111,7 @@ impl Scratch {
         let _ = fs::remove_dir_all(&self.directory);
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
         Disk::new().replace_unsynced(path, bytes, Access::Mode(MODE))
     }
 
@@ -127,7 +127,7 @@ impl Scratch {
                 continue;
             }
             if let Ok(Some(bytes)) = disk::read(&entry.path(), LARGEST_FILE) {
-                self.write(&copies.join(name), &bytes)?;
+                Self::write(&copies.join(name), &bytes)?;
             }
         }
         let main = disk::read(&paths.sudoers_main(), LARGEST_FILE)?.unwrap_or_default();
@@ -137,7 +137,7 @@ impl Scratch {
             _ => format!("{line}\n"),
         };
         let path = self.directory.join("sudoers");
-        self.write(&path, main.lines().map(moved).collect::<String>().as_bytes())?;
+        Self::write(&path, main.lines().map(moved).collect::<String>().as_bytes())?;
         Ok(path)
     }
 }

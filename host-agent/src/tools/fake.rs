@@ -101,7 +101,11 @@ impl Tools for FakeTools {
         }
         let drop_in = self.drop_in.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
         let keys = if user == "root" || drop_in.is_none() { ".ssh/authorized_keys" } else { "none" };
-        let ours = drop_in.unwrap_or_default().lines().map(|line| line.trim().to_lowercase() + "\n").collect::<String>();
+        let ours = drop_in
+            .unwrap_or_default()
+            .lines()
+            .map(|line| line.trim().to_lowercase() + "\n")
+            .collect::<String>();
         Ok(format!("authorizedkeysfile {keys}\n{}", ours.replace("authorizedkeysfile none\n", "")))
     }
 

@@ -41,7 +41,8 @@ impl RealTools {
     }
 
     fn probe_notafter(&self) -> bool {
-        let is_sudo_ws = run("sudo", &["-V".as_ref()]).is_ok_and(|out| out.stdout.starts_with("Sudo version"));
+        let is_sudo_ws =
+            run("sudo", &["-V".as_ref()]).is_ok_and(|out| out.stdout.starts_with("Sudo version"));
         let probe = self.paths.state().join("sudo-probe");
         let rule = b"root ALL=(ALL:ALL) NOTAFTER=20380101000000Z NOPASSWD: ALL # probe\n";
         let written = Disk::new().replace_unsynced(&probe, rule, Access::Mode(0o440)).is_ok();
