@@ -18,12 +18,19 @@ pub(crate) struct Answer {
     pub(crate) status: &'static str,
     pub(crate) head: String,
     pub(crate) body: String,
+    /// Takes the request and never answers.
+    pub(crate) stalls: bool,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a body is written where it is sent")]
 impl Answer {
     pub(crate) fn json(body: impl ToString) -> Self {
-        Self { status: "200 OK", head: "Content-Type: application/json\r\n".into(), body: body.to_string() }
+        Self {
+            status: "200 OK",
+            head: "Content-Type: application/json\r\n".into(),
+            body: body.to_string(),
+            stalls: false,
+        }
     }
 
     pub(crate) fn error(status: &'static str, body: impl ToString) -> Self {
@@ -72,6 +79,9 @@ async fn serve(mut stream: TcpStream, handler: Arc<Mutex<Handler>>, counter: Arc
     let Some(asked) = read(&mut stream).await else { return };
     counter.fetch_add(1, Ordering::SeqCst);
     let answer = (handler.lock().unwrap())(&asked);
+    if answer.stalls {
+        std::future::pending::<()>().await;
+    }
     let head = format!(
         "HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: {}\r\n{}\r\n",
         answer.status,

@@ -20,7 +20,7 @@ impl Fixture {
     async fn start() -> Self {
         let server = Loopback::start(|_| Answer::error("503 Service Unavailable", "{}")).await;
         let url = server.url();
-        let http = HttpClient::new(sallyport_trust_roots::unverified().unwrap(), Duration::from_secs(5));
+        let http = HttpClient::new(sallyport_trust_roots::unverified().unwrap(), Duration::from_secs(2));
         let issuer = Issuer::new(&url, http.unwrap());
         Self { issuer, expect: Expect { issuer: url, ..expect() }, server }
     }
@@ -178,6 +178,21 @@ async fn a_caller_who_hangs_up_does_not_waste_the_attempt() {
     }
     assert_eq!(fixture.judge(KID, 1).await, Ok(()));
     assert_eq!(fixture.server.asked(), FETCH);
+}
+
+#[tokio::test]
+async fn a_known_key_does_not_wait_for_a_fetch_that_hangs() {
+    let fixture = Arc::new(Fixture::serving(&[KID]).await);
+    assert_eq!(fixture.judge(KID, 0).await, Ok(()));
+    fixture.server.answer_with(|_| Answer { stalls: true, ..Answer::json("") });
+    let waiting = fixture.clone();
+    let waiting = tokio::spawn(async move { waiting.judge("key-2", 60).await });
+    while fixture.server.asked() == FETCH {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fixture.judge(KID, 60).await, Ok(()));
+    assert!(!waiting.is_finished(), "the fetch did not hang");
+    assert_eq!(waiting.await.unwrap(), Err(VerifyError::Unreachable));
 }
 
 #[tokio::test]

@@ -78,6 +78,8 @@ impl BrowserLogin {
     /// Waits for the browser. Requests that do not bear this sign-in's `state` get an error page and change
     /// nothing: anything on this machine can send them.
     ///
+    /// Dropping the future drops the visits under way: beside a prompt for a pasted address, poll one and the same.
+    ///
     /// # Errors
     /// When the issuer refused, or `limit` has passed.
     pub async fn wait(&self, limit: Duration) -> Result<Callback, LoginError> {
