@@ -5,7 +5,8 @@ pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     let hint = || format!("{text:?} is not a duration; write it like 90s, 15m, 16h or 365d");
     let parsed = match text.strip_suffix('d') {
         Some(days) => {
-            days.parse::<i64>().ok().and_then(|days| days.checked_mul(24)).map(SignedDuration::from_hours)
+            // In seconds: there, every number that fits is a duration.
+            days.parse::<i64>().ok().and_then(|days| days.checked_mul(86_400)).map(SignedDuration::from_secs)
         }
         None => text.parse().ok(),
     };

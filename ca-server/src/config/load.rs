@@ -76,8 +76,9 @@ fn check(
     overlay(&mut table, environment).map_err(fail)?;
     let raw: RawConfig = serde_path_to_error::deserialize(table)
         .map_err(|error| fail(format!("{}: {}", error.path(), error.inner().message())))?;
-    // The directory as an absolute path: later calls may come from elsewhere.
-    let directory = std::path::absolute(path.parent().unwrap_or(Path::new(".")))
+    // The directory as an absolute path: later calls may come from elsewhere. A bare file name has an empty parent.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = std::path::absolute(parent.unwrap_or(Path::new(".")))
         .map_err(|error| fail(format!("its directory cannot be found: {error}")))?;
     let mut check = Check { problems: Vec::new(), directory };
     let config = check.config(raw);
@@ -350,6 +351,12 @@ mod tests {
         assert_eq!(config.certificates.user_ttl, SignedDuration::from_hours(16));
         assert_eq!(config.listen[0].tls, Tls::Plain);
         assert!(config.principals.posix_name);
+    }
+
+    #[test]
+    fn a_bare_file_name_lies_in_the_current_directory() {
+        let config = check_text(Path::new("sallyport.toml"), &good()).unwrap();
+        assert_eq!(config.directory, std::path::absolute(".").unwrap());
     }
 
     #[test]
