@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use sallyport_protocol::{OpenError, Problem, RequestSignatureError};
+use sallyport_protocol::{OpenError, Problem, ProblemCode, RequestSignatureError};
 use sallyport_trust_roots::TrustError;
 
 /// Why a request to the CA came to nothing. `Display` never repeats its source: print the chain.
@@ -51,6 +51,16 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// Whether the same question may find an answer in a while: nobody was there, or the CA is in trouble.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Problem(problem) => problem.status >= 500 || problem.code == ProblemCode::TooMany,
+            Self::AdminSocket { .. } | Self::Unreachable { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The CA's own word, when it is one.
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
