@@ -3,3 +3,4 @@
 mod architecture;
 mod bench;
 mod login_flows;
+mod story;

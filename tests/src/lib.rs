@@ -14,6 +14,7 @@ pub mod lab;
 pub mod oidc_provider;
 pub mod process;
 pub mod ssh;
+pub mod stage;
 pub mod wait;
 
 pub use agent::Agent;
