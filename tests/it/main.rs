@@ -2,5 +2,6 @@
 
 mod architecture;
 mod bench;
+mod host_agent;
 mod login_flows;
 mod story;
