@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bench;
+mod ca;
 mod host_agent;
 mod login_flows;
 mod story;
