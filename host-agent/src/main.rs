@@ -22,8 +22,6 @@ mod sshd;
 mod state;
 mod sudo;
 mod sync;
-#[cfg(test)]
-mod testing;
 mod tools;
 
 use std::process::ExitCode;

@@ -2,7 +2,4 @@
 
 mod architecture;
 mod bench;
-mod ca;
-mod host_agent;
 mod login_flows;
-mod story;

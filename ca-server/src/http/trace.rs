@@ -31,7 +31,8 @@ pub(super) async fn tag(State(app): State<App>, mut request: Request, next: Next
     request.extensions_mut().insert(RequestTag(id));
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let span = tracing::debug_span!("request", %id, %method, path);
+    // On at every level: an error that is logged inside has the id that the person was told.
+    let span = tracing::error_span!("request", %id, %method, path);
     let mut response = next.run(request).instrument(span.clone()).await;
     let failure = match response.extensions_mut().remove::<Failure>() {
         Some(failure) => Some(failure),
