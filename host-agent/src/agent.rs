@@ -1,3 +1,5 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use jiff::Timestamp;
 use sallyport_client::{Ca, ClientError};
 use sallyport_domain::Generation;
@@ -13,7 +15,7 @@ use crate::plan::{Abilities, Plan, Wanted};
 use crate::problem::{Code, Problem};
 use crate::receive::{Expected, Refusal, Word, judge_reply};
 use crate::sshd::{check_host_certificate, read_host_certificate};
-use crate::state::{Accepted, Applied, Enrolment, State, StateError};
+use crate::state::{Accepted, Applied, Enrolment, State, StateError, Words};
 use crate::tools::{RealTools, Tools};
 
 /// The agent on its host: everything but the network.
@@ -22,6 +24,8 @@ pub(crate) struct Agent {
     pub(crate) disk: Disk,
     pub(crate) tools: RealTools,
     pub(crate) state: State,
+    /// Words of the CA that hold and that a full disk did not take: they count all the same.
+    unsaved: Mutex<Words>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +85,7 @@ impl StepDone {
 impl Agent {
     pub(crate) fn new(paths: Paths) -> Self {
         let (tools, state) = (RealTools::new(paths.clone()), State::new(&paths));
-        Self { paths, disk: Disk::new(), tools, state }
+        Self { paths, disk: Disk::new(), tools, state, unsaved: Mutex::default() }
     }
 
     /// The enrolment, with the address that the configuration says now.
@@ -100,7 +104,7 @@ impl Agent {
     }
 
     pub(crate) fn position(&self, enrolment: &Enrolment) -> Position {
-        match self.state.accepted(enrolment) {
+        match self.accepted(enrolment) {
             Ok(Some(accepted)) => {
                 Position { accepted: accepted.generation, lease_until: Some(accepted.lease_until) }
             }
@@ -120,10 +124,33 @@ impl Agent {
         let _lock = AgentLock::take(&self.paths.lock())?;
         let word = self.judge(enrolment, reply, asked, nonce, now)?;
         match word {
-            Word::Lease(lease) => self.state.save_lease(&self.disk, &lease)?,
-            Word::Snapshot(snapshot) => self.state.save_snapshot(&self.disk, &snapshot)?,
+            Word::Lease(lease) => self.unsaved().lease = Some(lease),
+            Word::Snapshot(snapshot) => *self.unsaved() = Words { lease: None, snapshot: Some(snapshot) },
         }
         Ok(())
+    }
+
+    fn unsaved(&self) -> MutexGuard<'_, Words> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn accepted(&self, enrolment: &Enrolment) -> Result<Option<Accepted>, StateError> {
+        self.state.accepted(enrolment, &self.unsaved())
+    }
+
+    /// Writes down what the CA said. A disk that does not take it holds nothing else back.
+    fn save_words(&self) -> Option<Problem> {
+        let mut unsaved = self.unsaved();
+        if unsaved.is_empty() {
+            return None;
+        }
+        match self.state.save_words(&self.disk, &unsaved) {
+            Ok(()) => {
+                *unsaved = Words::default();
+                None
+            }
+            Err(error) => Some(Problem::caused(Code::StepFailed, &error)),
+        }
     }
 
     fn judge(
@@ -151,7 +178,8 @@ impl Agent {
         let _lock = AgentLock::take(&self.paths.lock())?;
         let before = self.state.applied().unwrap_or_default();
         let mut done = StepDone { applied: before.clone(), ..StepDone::default() };
-        let mut outcome = match self.state.accepted(enrolment) {
+        let unsaved = self.save_words();
+        let mut outcome = match self.accepted(enrolment) {
             Ok(Some(accepted)) => {
                 done.lease_until = Some(accepted.lease_until);
                 let outcome = self.bring_in_step(enrolment, &accepted, now)?;
@@ -167,6 +195,7 @@ impl Agent {
                 Outcome { problems: vec![problem], ..Outcome::default() }
             }
         };
+        outcome.problems.extend(unsaved);
         outcome.problems.extend(extra);
         done.applied.problems = outcome.problems.into_iter().map(ReportProblem::from).collect();
         done.failed = outcome.failed;
@@ -203,7 +232,7 @@ impl Agent {
     ) -> Result<Option<Plan>, AgentError> {
         let accepted = match fresh {
             Some(accepted) => Some(accepted),
-            None => self.state.accepted(enrolment)?,
+            None => self.accepted(enrolment)?,
         };
         let Some(accepted) = accepted else { return Ok(None) };
         let wanted = self.wanted(enrolment, &accepted, now);

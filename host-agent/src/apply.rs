@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use sallyport_domain::{PosixName, Uid};
 
-use crate::accounts::{self, Changes, Ledger, Standing, View, make_home};
+use crate::accounts::{self, Changes, HomeError, Ledger, Standing, View, make_home};
 use crate::disk::{self, Access, Disk, DiskError};
 use crate::paths::Paths;
 use crate::plan::{self, Judged, Person, Plan, Step, Wanted, judge};
@@ -72,7 +72,12 @@ impl<T: Tools> Hands<'_, T> {
         let judged = judge(wanted.accounts(), &seen);
         let mut plan = plan::removals(wanted, &seen, &judged);
         let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&judged), self.now);
-        plan.steps.extend(grants.steps);
+        for step in grants.steps {
+            // Both halves see the same host here, and may both want the same file gone.
+            if !plan.steps.contains(&step) {
+                plan.steps.push(step);
+            }
+        }
         plan.problems.extend(grants.problems);
         plan.problems.extend(judged.problems);
         plan.problems.extend(wanted.problems.iter().cloned());
@@ -247,7 +252,11 @@ impl<T: Tools> Hands<'_, T> {
     }
 
     fn make_home(&self, name: &PosixName, uid: Uid) -> StepResult {
-        make_home(self.paths, name, uid.value()).map_err(|error| Problem::caused(Code::HomeForeign, &error))
+        make_home(self.paths, name, uid.value()).map_err(|error| {
+            let code =
+                if matches!(error, HomeError::Io { .. }) { Code::StepFailed } else { Code::HomeForeign };
+            Problem::caused(code, &error)
+        })
     }
 
     fn write_trust_file(&self, path: &std::path::Path, bytes: &[u8]) -> Result<(), DiskError> {

@@ -22,6 +22,8 @@ mod sshd;
 mod state;
 mod sudo;
 mod sync;
+#[cfg(test)]
+mod testing;
 mod tools;
 
 use std::process::ExitCode;

@@ -60,6 +60,19 @@ pub(crate) struct StoredSnapshot {
     pub(crate) content: String,
 }
 
+/// What the CA said and is yet to be written down.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Words {
+    pub(crate) lease: Option<Signed>,
+    pub(crate) snapshot: Option<StoredSnapshot>,
+}
+
+impl Words {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lease.is_none() && self.snapshot.is_none()
+    }
+}
+
 impl StoredSnapshot {
     /// Whether the bytes are still those that were taken. Its lease was good then, and is not asked about here.
     fn verify(&self, enrolment: &Enrolment) -> Result<(SnapshotHeader, Accepted), StateError> {
@@ -173,19 +186,46 @@ impl State {
         self.write_bytes(disk, "host-certificate.pub", line.as_bytes())
     }
 
-    pub(crate) fn save_snapshot(&self, disk: &Disk, snapshot: &StoredSnapshot) -> Result<(), StateError> {
-        self.write(disk, "snapshot.json", snapshot)
-    }
-
-    pub(crate) fn save_lease(&self, disk: &Disk, lease: &Signed) -> Result<(), StateError> {
-        self.write(disk, "lease.json", lease)
+    /// Keeps what the CA said last. On a full disk the spare space is given up for it; where even that does not help,
+    /// the word of before is taken away, so that a restart does not grant again what was just taken.
+    pub(crate) fn save_words(&self, disk: &Disk, words: &Words) -> Result<(), StateError> {
+        let save = || -> Result<(), StateError> {
+            if let Some(snapshot) = &words.snapshot {
+                self.write(disk, "snapshot.json", snapshot)?;
+            }
+            match &words.lease {
+                Some(lease) => self.write(disk, "lease.json", lease),
+                None => Ok(()),
+            }
+        };
+        let saved = match save() {
+            Err(StateError::Disk(error)) if error.is_disk_full() && self.release_spare() => save(),
+            result => result,
+        };
+        if saved.is_err() && words.snapshot.is_some() {
+            disk::remove(&self.at("snapshot.json"))?;
+        }
+        saved
     }
 
     /// The last word of the CA, its signatures checked again. Its lease may be over: that is for the caller to see.
-    pub(crate) fn accepted(&self, enrolment: &Enrolment) -> Result<Option<Accepted>, StateError> {
-        let Some(stored) = self.read::<StoredSnapshot>("snapshot.json")? else { return Ok(None) };
+    /// What could not be written stands in `unsaved`.
+    pub(crate) fn accepted(
+        &self,
+        enrolment: &Enrolment,
+        unsaved: &Words,
+    ) -> Result<Option<Accepted>, StateError> {
+        let stored = match &unsaved.snapshot {
+            Some(snapshot) => Some(snapshot.clone()),
+            None => self.read::<StoredSnapshot>("snapshot.json")?,
+        };
+        let Some(stored) = stored else { return Ok(None) };
+        let lease = match &unsaved.lease {
+            Some(lease) => Some(lease.clone()),
+            None => self.read::<Signed>("lease.json")?,
+        };
         let (header, mut accepted) = stored.verify(enrolment)?;
-        if let Some(signed) = self.read::<Signed>("lease.json")? {
+        if let Some(signed) = lease {
             let trusted = enrolment.ca.fingerprint();
             let lease: Lease = signed.open(trusted, Namespace::Lease).map_err(StateError::Lease)?;
             let about_this = lease.host == enrolment.host && lease.generation == header.generation;

@@ -2,5 +2,8 @@
 
 mod architecture;
 mod bench;
+mod ca;
 mod fleet;
+mod host_agent;
 mod login_flows;
+mod story;

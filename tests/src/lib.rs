@@ -5,7 +5,9 @@
 //! Everything is blocking and ends with its owner, also when a test panics or is killed.
 
 pub mod agent;
+pub mod applicant;
 pub mod browser;
+pub mod ca;
 pub mod command;
 pub mod demo;
 pub mod entra_sim;
@@ -14,10 +16,14 @@ pub mod lab;
 pub mod oidc_provider;
 pub mod process;
 pub mod ssh;
+pub mod stage;
 pub mod wait;
+pub mod world;
 
 pub use agent::Agent;
+pub use applicant::Applicant;
 pub use browser::{Browser, Person};
+pub use ca::{Ca, Issuer};
 pub use command::Outcome;
 pub use entra_sim::EntraSim;
 pub use host::Host;
@@ -26,3 +32,4 @@ pub use oidc_provider::{Account, OidcProvider};
 pub use process::{Process, bin};
 pub use ssh::Ssh;
 pub use wait::wait_until;
+pub use world::{Someone, World};

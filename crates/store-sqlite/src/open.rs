@@ -2,6 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{files, schema};
@@ -42,7 +43,8 @@ pub enum OpenError {
     Thread(#[source] io::Error),
 }
 
-/// The connection that writes, on a database of the newest schema.
+/// The connection that writes, on a database of the newest schema. The log is folded into the file every 16 MiB: pages
+/// that change with every certificate are then copied once for many.
 pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let failed = |source| OpenError::Database { path: path.to_owned(), source };
@@ -60,6 +62,7 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
         .execute_batch(
             "PRAGMA synchronous = FULL;
              PRAGMA cache_size = -32768;
+             PRAGMA wal_autocheckpoint = 4000;
              PRAGMA journal_size_limit = 67108864;",
         )
         .map_err(failed)?;
@@ -77,10 +80,12 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// Savepoints keep their undo pages in memory: `temp_store`.
+/// Savepoints keep their undo pages in memory: `temp_store`. A plan is made without regard to what is bound to it
+/// (QPSG): else SQLite compiles some statements anew at every call, which costs more than the lookup.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;

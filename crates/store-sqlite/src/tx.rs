@@ -7,6 +7,9 @@ use sallyport_store::StoreError;
 use crate::cells::{Cells, FromRow};
 use crate::failure::{TransactionLost, database, refused};
 
+#[cfg(test)]
+mod plans;
+
 /// One closure's view of the database. `rows/` gives it its verbs.
 pub(crate) struct Tx<'c> {
     connection: &'c Connection,
@@ -25,6 +28,8 @@ impl<'c> Tx<'c> {
         if self.connection.is_autocommit() {
             return Err(database(TransactionLost));
         }
+        #[cfg(test)]
+        plans::note(sql);
         self.connection.prepare_cached(sql).map_err(database)
     }
 

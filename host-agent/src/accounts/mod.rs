@@ -21,7 +21,7 @@ use crate::disk::{self, Access, Disk, DiskError};
 use crate::paths::Paths;
 
 pub(crate) use edit::{Changes, NewAccount};
-pub(crate) use home::make as make_home;
+pub(crate) use home::{HomeError, make as make_home};
 pub(crate) use ledger::{Entry, Ledger};
 pub(crate) use system_names::system_names;
 pub(crate) use view::{Standing, View};

@@ -1,1 +1,127 @@
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 
+use crate::disk::Disk;
+use crate::problem::{Code, Problem};
+use crate::testing::{NOW, TestHost, account, read, wanted};
+use crate::tools::fake::FakeTools;
+
+fn codes(problems: &[Problem]) -> Vec<Code> {
+    problems.iter().map(|problem| problem.code).collect()
+}
+
+#[test]
+fn a_person_gets_all_and_loses_all() {
+    let host = TestHost::new();
+    let outcome = host.apply(&wanted(vec![account("ada", 70_001, true)], NOW), NOW);
+    assert!(outcome.problems.is_empty(), "{:?}", outcome.problems);
+    assert!(read(host.paths.passwd()).contains("ada:x:70001:70001:ADA:/home/ada:/bin/bash"));
+    assert!(read(host.paths.sudoers()).contains("ada ALL=(ALL:ALL) NOTAFTER="));
+    assert!(read(host.paths.principals_of("ada")).contains("expiry-time=\""));
+    assert_eq!(fs::metadata(host.paths.principals()).unwrap().mode() & 0o777, 0o755);
+    assert_eq!(fs::metadata(host.paths.principals_of("ada")).unwrap().mode() & 0o777, 0o644);
+    assert!(host.paths.krl().exists() && host.paths.user_ca().exists() && host.paths.drop_in().exists());
+
+    let outcome = host.apply(&wanted(Vec::new(), NOW), NOW);
+    assert!(outcome.look_again);
+    assert!(read(host.paths.shadow()).contains("ada:*:20833:0:99999:7::1:"));
+    assert!(!host.paths.sudoers().exists() && !host.paths.principals_of("ada").exists());
+    assert!(host.tools.calls().contains(&"end ada 70001".to_owned()));
+    assert!(host.paths.krl().exists() && host.paths.drop_in().exists());
+    assert!(!host.apply(&wanted(Vec::new(), NOW), NOW).look_again);
+}
+
+#[test]
+fn one_failing_removal_does_not_stop_the_others() {
+    let mut host = TestHost::new();
+    host.apply(&wanted(vec![account("ada", 70_001, true), account("bob", 70_002, true)], NOW), NOW);
+    // Nothing can be written any more, visudo refuses, and something of ada's cannot be killed.
+    host.disk = Disk::failing(|_, _| Err(ErrorKind::StorageFull.into()));
+    host.tools = FakeTools {
+        sudoers_refused_with: Some("NOPASSWD".into()),
+        sessions_stay: true,
+        ..FakeTools::default()
+    };
+    let outcome = host.apply(&wanted(vec![account("bob", 70_002, true)], NOW), NOW);
+    assert!(outcome.failed);
+    let codes = codes(&outcome.problems);
+    for code in [Code::AccountsRefused, Code::SessionsLeft, Code::SudoRefused] {
+        assert!(codes.contains(&code), "{code:?} is not in {codes:?}");
+    }
+    assert!(!host.paths.principals_of("ada").exists());
+    assert!(!host.paths.sudoers().exists(), "a rule outlived its person");
+    assert!(host.paths.principals_of("bob").exists());
+    assert!(host.tools.calls().contains(&"end ada 70001".to_owned()));
+}
+
+#[test]
+fn an_account_that_could_not_be_made_gets_no_rule_and_no_principals() {
+    let mut host = TestHost::new();
+    host.apply(&wanted(vec![account("ada", 70_001, true)], NOW), NOW);
+    host.disk = Disk::failing(|_, path| {
+        if path.to_string_lossy().contains("shadow") { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+    });
+    let both = wanted(vec![account("ada", 70_001, true), account("bob", 70_002, true)], NOW);
+    assert!(host.apply(&both, NOW).failed);
+    assert!(!read(host.paths.passwd()).contains("bob"));
+    assert!(!read(host.paths.sudoers()).contains("bob"));
+    assert!(!host.paths.principals_of("bob").exists());
+    assert!(read(host.paths.sudoers()).contains("ada"));
+    // The disk is free again: what the failed run left in group is finished.
+    host.disk = Disk::new();
+    assert!(host.apply(&both, NOW).problems.is_empty());
+    assert_eq!(read(host.paths.group()).matches("bob:x:70002:").count(), 1);
+    assert!(host.paths.principals_of("bob").exists());
+}
+
+#[test]
+fn a_refused_drop_in_leaves_sshd_as_it_was_and_the_rest_in_place() {
+    let mut host = TestHost::new();
+    host.tools.sshd_refuses_while = Some(host.paths.drop_in());
+    let outcome = host.apply(&wanted(vec![account("ada", 70_001, true)], NOW), NOW);
+    assert!(outcome.failed);
+    assert_eq!(codes(&outcome.problems), [Code::SshdRefused]);
+    assert!(!host.paths.drop_in().exists());
+    assert!(host.paths.sudoers().exists());
+}
+
+#[test]
+fn the_drop_in_never_names_a_file_that_is_not_there() {
+    let mut host = TestHost::new();
+    host.disk = Disk::failing(|_, path| {
+        if path.to_string_lossy().contains("revoked") { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+    });
+    host.apply(&wanted(Vec::new(), NOW), NOW);
+    assert!(host.paths.user_ca().exists());
+    assert!(!host.paths.krl().exists());
+    assert!(!host.paths.drop_in().exists());
+}
+
+#[test]
+fn what_is_effective_is_reported_not_what_was_written() {
+    let mut host = TestHost::new();
+    let wanted = wanted(vec![account("ada", 70_001, true)], NOW);
+    host.apply(&wanted, NOW);
+    host.tools.effective = Some("authorizedprincipalsfile none\n".into());
+    host.tools.sudo_grants_nothing = true;
+    let outcome = host.apply(&wanted, NOW);
+    assert_eq!(codes(&outcome.problems), [Code::ShadowedBy, Code::SudoShadowed]);
+    fs::write(host.paths.sudoers_main(), "").unwrap();
+    assert!(codes(&host.apply(&wanted, NOW).problems).contains(&Code::SudoNotWired));
+}
+
+#[test]
+fn a_damaged_ledger_is_not_an_empty_one() {
+    let host = TestHost::new();
+    let people = vec![account("ada", 70_001, true), account("bob", 70_002, true)];
+    host.apply(&wanted(people, NOW), NOW);
+    fs::write(host.paths.state().join("accounts.json"), "{").unwrap();
+    let before = read(host.paths.shadow());
+    let outcome = host.apply(&wanted(vec![account("bob", 70_002, true)], NOW), NOW);
+    assert!(codes(&outcome.problems).contains(&Code::AccountsRefused));
+    assert_eq!(read(host.paths.shadow()), before);
+    assert!(host.paths.principals_of("bob").exists());
+    assert!(!host.paths.principals_of("ada").exists());
+    assert!(!read(host.paths.sudoers()).contains("ada"));
+}

@@ -11,6 +11,7 @@ use crate::principals::ExpiryNotation;
 use crate::sessions::SessionsLeft;
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own for a test to turn")]
 pub(crate) struct FakeTools {
     pub(crate) calls: Mutex<Vec<String>>,
     pub(crate) elsewhere: BTreeMap<String, Elsewhere>,
@@ -26,6 +27,7 @@ pub(crate) struct FakeTools {
     pub(crate) drop_in: Option<PathBuf>,
     pub(crate) reload_fails: bool,
     pub(crate) sessions_stay: bool,
+    pub(crate) sudo_grants_nothing: bool,
 }
 
 impl FakeTools {
@@ -80,7 +82,7 @@ impl Tools for FakeTools {
     }
 
     fn sudo_grants_all(&self, _name: &PosixName) -> bool {
-        true
+        !self.sudo_grants_nothing
     }
 
     fn expiry_notation(&self) -> ExpiryNotation {

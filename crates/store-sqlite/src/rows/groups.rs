@@ -115,24 +115,28 @@ impl Tx<'_> {
     }
 
     pub(super) fn members_of(&self, group: GroupId) -> Result<Vec<ResourceId>, StoreError> {
-        self.all_of(
+        let mut ids = self.all_of(
             MEMBERSHIPS,
             "SELECT resources.id AS id FROM memberships \
              JOIN resources ON resources.position = memberships.resource_position \
-             WHERE memberships.group_position = (SELECT position FROM groups WHERE id = ?1) ORDER BY resources.id",
+             WHERE memberships.group_position = (SELECT position FROM groups WHERE id = ?1)",
             [group.to_string()],
             |cells| cells.take("id"),
-        )
+        )?;
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     pub(super) fn groups_with(&self, resource: ResourceId) -> Result<Vec<GroupId>, StoreError> {
-        self.all_of(
+        let mut ids = self.all_of(
             MEMBERSHIPS,
             "SELECT groups.id AS id FROM memberships JOIN groups ON groups.position = memberships.group_position \
-             WHERE memberships.resource_position = (SELECT position FROM resources WHERE id = ?1) ORDER BY groups.id",
+             WHERE memberships.resource_position = (SELECT position FROM resources WHERE id = ?1)",
             [resource.to_string()],
             |cells| cells.take("id"),
-        )
+        )?;
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     pub(super) fn has_member(&self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError> {

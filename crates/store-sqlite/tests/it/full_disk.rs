@@ -5,10 +5,9 @@
 
 use std::process::{Command, Stdio};
 
-use sallyport_store::conformance::samples::sign_in;
-use sallyport_store::{Store, StoreError};
+use sallyport_store::conformance::samples::{held, queued, sign_in};
+use sallyport_store::{Store, StoreError, WriteTx};
 use sallyport_store_sqlite::SqliteStore;
-use tokio::task::JoinSet;
 
 use crate::support::{CHILD, Folder, issue, issued};
 
@@ -71,19 +70,9 @@ async fn write(store: &Store, size: usize) -> Result<u64, StoreError> {
 
 /// Writes that share a commit: they queue up while the writer is held.
 async fn together(store: &Store, many: usize, size: usize) -> Vec<Result<u64, StoreError>> {
-    let (open, gate_opens) = std::sync::mpsc::channel::<()>();
-    let mut writes = JoinSet::new();
-    let gate = store.clone();
-    let holder =
-        tokio::spawn(
-            async move { gate.write(move |_| gate_opens.recv().map_err(|_| StoreError::Closed)).await },
-        );
-    tokio::task::yield_now().await;
-    for _ in 0..many {
-        let store = store.clone();
-        writes.spawn(async move { write(&store, size).await });
-    }
-    tokio::task::yield_now().await;
+    let (open, holder) = held(store).await;
+    let work = || move |tx: &mut dyn WriteTx| issue(tx, vec![7; size]);
+    let writes = queued(store, (0..many).map(|_| work())).await;
     open.send(()).unwrap();
     let _ = holder.await.unwrap();
     writes.join_all().await

@@ -1,11 +1,16 @@
 //! Rows to store: each numbered, each different in every column from the next. Adapters' own tests use them too.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+
 use jiff::{SignedDuration, Timestamp};
 use sallyport_domain::{
     Generation, HostState, Id, Kind, ObjectId, PosixName, Serial, SessionId, Subject, Tags, TenantId, Uid,
     UserId, UserState,
 };
 use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{
     CertificateKind, CertificateRow, EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind, PersonRow,
@@ -216,6 +221,46 @@ pub fn sign_in(tx: &mut dyn WriteTx, number: u32) -> Result<(UserId, SessionId),
     let session = session(number);
     tx.begin_session(&session)?;
     Ok((session.user, session.id))
+}
+
+/// Writes that have all been handed to the store when this returns, on a runtime of one thread.
+pub async fn queued<T, E, F>(store: &Store, works: impl IntoIterator<Item = F>) -> JoinSet<Result<T, E>>
+where
+    F: FnOnce(&mut dyn WriteTx) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let begun = Arc::new(AtomicUsize::new(0));
+    let mut writes = JoinSet::new();
+    for work in works {
+        let (store, begun) = (store.clone(), Arc::clone(&begun));
+        writes.spawn(async move {
+            // Nothing else runs between this line and the hand-over in the next.
+            begun.fetch_add(1, Ordering::Relaxed);
+            store.write(work).await
+        });
+    }
+    while begun.load(Ordering::Relaxed) < writes.len() {
+        tokio::task::yield_now().await;
+    }
+    writes
+}
+
+/// A write that holds the writer until the sender is used: what comes meanwhile waits, and shares a commit.
+pub async fn held(store: &Store) -> (mpsc::Sender<()>, JoinHandle<Result<(), StoreError>>) {
+    let (open, gate_opens) = mpsc::channel::<()>();
+    let (inside, is_inside) = oneshot::channel();
+    let store = store.clone();
+    let holder = tokio::spawn(async move {
+        store
+            .write(move |_| {
+                inside.send(()).map_err(|()| StoreError::Closed)?;
+                gate_opens.recv().map_err(|_| StoreError::Closed)
+            })
+            .await
+    });
+    is_inside.await.unwrap();
+    (open, holder)
 }
 
 /// A write that must be taken.

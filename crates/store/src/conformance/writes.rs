@@ -1,9 +1,7 @@
-use std::sync::mpsc;
-
 use tokio::task::JoinSet;
 
-use super::samples::{certificate, host, id, person, read, serial, sign_in, token, write};
-use crate::{Store, StoreError};
+use super::samples::{certificate, held, host, id, person, queued, read, serial, sign_in, token, write};
+use crate::{Store, StoreError, WriteTx};
 
 #[derive(Debug)]
 enum Verdict {
@@ -52,31 +50,20 @@ pub async fn a_write_sees_its_own_changes(store: Store) {
 /// Refused ones among accepted ones, all waiting for the same thread, so that they share commits.
 pub async fn every_write_has_its_own_verdict(store: Store) {
     write(&store, |tx| sign_in(tx, 1)).await;
-    let mut writes = JoinSet::new();
-    let (open, gate_opens) = mpsc::channel::<()>();
-    let gate = store.clone();
-    writes.spawn(async move {
-        // Holds the writer until the others have queued up behind it.
-        gate.write(move |_| gate_opens.recv().map_err(|_| Verdict::No(0))).await.map(|()| 0)
-    });
-    for number in 1..=200 {
-        let store = store.clone();
-        writes.spawn(async move {
-            store
-                .write(move |tx| {
-                    tx.intend(&certificate(number, 1))?;
-                    tx.use_token(&token(&format!("token-{number}"), number))?;
-                    if number % 3 == 0 { Err(Verdict::No(number)) } else { Ok(number) }
-                })
-                .await
-        });
-    }
-    tokio::task::yield_now().await;
+    let (open, holder) = held(&store).await;
+    let work = |number: u64| {
+        move |tx: &mut dyn WriteTx| {
+            tx.intend(&certificate(number, 1))?;
+            tx.use_token(&token(&format!("token-{number}"), number))?;
+            if number.is_multiple_of(3) { Err(Verdict::No(number)) } else { Ok(number) }
+        }
+    };
+    let mut writes = queued(&store, (1..=200).map(work)).await;
     open.send(()).unwrap();
+    holder.await.unwrap().unwrap();
     let mut taken = Vec::new();
     while let Some(result) = writes.join_next().await {
         match result.unwrap() {
-            Ok(0) => {}
             Ok(number) => taken.push(number),
             Err(Verdict::No(number)) => assert_eq!(number % 3, 0),
             Err(Verdict::Store(error)) => panic!("{error:?}"),
@@ -143,21 +130,11 @@ pub async fn a_panic_is_one_callers_error(store: Store) {
 
 /// A caller who goes away (the connection was cut) leaves the others' answers alone.
 pub async fn an_abandoned_write_harms_nobody(store: Store) {
-    let (open, gate_opens) = mpsc::channel::<()>();
-    let gate = store.clone();
-    let gate = tokio::spawn(async move {
-        write(&gate, move |_| gate_opens.recv().map_err(|_| StoreError::Closed)).await;
-    });
-    tokio::task::yield_now().await;
-    let abandoned = tokio::spawn({
-        let store = store.clone();
-        async move { write(&store, |tx| tx.put_person(&person(1))).await }
-    });
-    tokio::task::yield_now().await;
-    abandoned.abort();
-    assert!(abandoned.await.unwrap_err().is_cancelled());
+    let (open, holder) = held(&store).await;
+    let mut abandoned = queued(&store, [|tx: &mut dyn WriteTx| tx.put_person(&person(1))]).await;
+    abandoned.shutdown().await;
     open.send(()).unwrap();
-    gate.await.unwrap();
+    holder.await.unwrap().unwrap();
     write(&store, |tx| tx.put_person(&person(2))).await;
     assert_eq!(read(&store, |tx| tx.person(id(2))).await, Some(person(2)));
 }

@@ -1,0 +1,126 @@
+//! No lookup reads a table from end to end, and no statement is compiled twice.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use rusqlite::StatementStatus;
+use sallyport_store::conformance::samples::{
+    certificate, enroll_token, grant, group, host, id, name, now, pinned, resource, scim_token, serial,
+    session, sign_in, subject, tenant, token,
+};
+use sallyport_store::{ReadTx, ReportRow, SecretHash, StoreError, WriteTx};
+
+use super::*;
+use crate::{files, open};
+
+thread_local! {
+    static STATEMENTS: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Called for each statement of a transaction.
+pub(super) fn note(sql: &str) {
+    STATEMENTS.with_borrow_mut(|statements| statements.insert(sql.to_owned()));
+}
+
+#[test]
+fn every_lookup_has_an_index_and_keeps_its_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sallyport.db");
+    files::make(&path).unwrap();
+    let connection = open::writer(&path).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut tx = Tx::new(&connection, None);
+    change_everything(&mut tx).unwrap();
+    for _ in 0..3 {
+        look_everything_up(&tx).unwrap();
+    }
+    let statements = STATEMENTS.take();
+    assert!(statements.len() > 60, "{}", statements.len());
+    for sql in statements {
+        // A whole list, in its order.
+        let whole = sql.starts_with("SELECT") && !sql.contains("WHERE");
+        let scans = plan(&connection, &sql).into_iter().any(|step| step.starts_with("SCAN"));
+        assert!(whole || !scans, "{sql}: {:?}", plan(&connection, &sql));
+        let again = connection.prepare_cached(&sql).unwrap().get_status(StatementStatus::RePrepare);
+        assert_eq!(again, 0, "compiled anew: {sql}");
+    }
+}
+
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    if ["SAVEPOINT", "ROLLBACK", "RELEASE"].iter().any(|word| sql.starts_with(word)) {
+        return Vec::new();
+    }
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let mut rows = statement.raw_query();
+    let mut steps = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        steps.push(row.get(3).unwrap());
+    }
+    steps
+}
+
+fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
+    sign_in(tx, 1)?;
+    tx.put_person(&pinned(1))?;
+    tx.put_resource(&resource(1))?;
+    tx.put_group(&group(1))?;
+    tx.add_member(id(1), id(1))?;
+    tx.put_grant(&grant(1))?;
+    tx.put_host(&host(1))?;
+    tx.set_generation(id(1), host(1).generation)?;
+    tx.put_report(id(1), &ReportRow::default())?;
+    tx.put_enroll_token(&enroll_token(1))?;
+    tx.put_scim_token(&scim_token(1))?;
+    tx.intend(&certificate(1, 1))?;
+    tx.mark_issued(serial(1), now())?;
+    tx.use_token(&token("x", 1))?;
+    tx.set_next_serial(serial(2))?;
+    tx.set_krl_number(host(1).generation)?;
+    tx.end_sessions(id(1), now())?;
+    tx.forget_tokens(now())?;
+    tx.remove_member(id(1), id(1))?;
+    tx.remove_grant(id(1))?;
+    tx.remove_group(tenant(1), id(1))?;
+    tx.remove_resource(tenant(1), id(1)).map(drop)
+}
+
+fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
+    tx.audit_head()?;
+    tx.audit_after(0, 1)?;
+    tx.certificate(serial(1))?;
+    tx.certificates_after(None, 1)?;
+    tx.revoked_serials(now())?;
+    tx.session(session(1).id)?;
+    tx.token_use("x")?;
+    tx.resource(tenant(1), id(1))?;
+    tx.resource_by_user_name(tenant(1), "x")?;
+    tx.resources_by_external_id(tenant(1), "x")?;
+    tx.resource_of_person(id(1))?;
+    tx.resources(tenant(1), 0, 1)?;
+    tx.group(tenant(1), id(1))?;
+    tx.group_by_id(id(1))?;
+    tx.groups_by_name(tenant(1), "x")?;
+    tx.groups_by_external_id(tenant(1), "x")?;
+    tx.groups(tenant(1), 0, 1)?;
+    tx.all_groups()?;
+    tx.members(id(1))?;
+    tx.is_member(id(1), id(1))?;
+    tx.groups_of(id(1))?;
+    tx.person(id(1))?;
+    tx.person_by_subject(subject(1))?;
+    tx.people()?;
+    tx.people_in(id(1))?;
+    tx.holder_of_name(&name(1))?;
+    tx.last_uid()?;
+    tx.grant(id(1))?;
+    tx.grants()?;
+    tx.grants_of(id(1))?;
+    tx.host(id(1))?;
+    tx.host_by_machine("x")?;
+    tx.host_by_name(&host(1).name)?;
+    tx.hosts()?;
+    tx.enroll_token(&SecretHash([1; 32]))?;
+    tx.enroll_tokens()?;
+    tx.scim_token(&SecretHash([1; 32]))?;
+    tx.scim_tokens().map(drop)
+}

@@ -1,0 +1,118 @@
+//! A host in a temporary directory, for tests of the brain and the hands.
+
+use std::fs;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use sallyport_domain::{Generation, Principal, UserId};
+use sallyport_protocol::{Account, Content};
+use ssh_key::{Algorithm, PrivateKey};
+
+use crate::apply::{Hands, Outcome};
+use crate::disk::Disk;
+use crate::paths::Paths;
+use crate::plan::{Abilities, Wanted};
+use crate::principals::ExpiryNotation;
+use crate::state::{Accepted, State};
+use crate::tools::fake::FakeTools;
+
+pub(crate) const NOW: i64 = 1_800_000_000;
+pub(crate) const LEASE: i64 = 72 * 3_600;
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+pub(crate) fn user(seed: u8) -> UserId {
+    UserId::generate(at(NOW), &mut ChaCha8Rng::from_seed([seed; 32]))
+}
+
+/// A person whose id follows from the uid.
+pub(crate) fn account(name: &str, uid: u32, sudo: bool) -> Account {
+    let user = user(u8::try_from(uid - 70_000).unwrap());
+    Account {
+        name: name.parse().unwrap(),
+        uid: uid.try_into().unwrap(),
+        user,
+        label: name.to_uppercase(),
+        principals: vec![Principal::from(user)],
+        sudo,
+    }
+}
+
+pub(crate) fn content(accounts: Vec<Account>) -> Content {
+    let ca = PrivateKey::random(&mut ChaCha8Rng::from_seed([7; 32]), Algorithm::Ed25519).unwrap();
+    Content { accounts, user_ca_keys: vec![ca.public_key().to_openssh().unwrap()], krl: String::new() }
+}
+
+pub(crate) fn wanted(accounts: Vec<Account>, now: i64) -> Wanted {
+    wanted_content(content(accounts), now)
+}
+
+pub(crate) fn wanted_content(content: Content, now: i64) -> Wanted {
+    let accepted = Accepted { generation: Generation::new(1), content, lease_until: at(NOW + LEASE) };
+    let abilities = Abilities {
+        expiry: ExpiryNotation::Utc,
+        has_visudo: true,
+        sudo_ends: true,
+        shell: "/bin/bash".into(),
+    };
+    Wanted::new(&accepted, None, abilities, at(now))
+}
+
+/// A host with root, daemon and frank, sudo and sshd.
+pub(crate) struct TestHost {
+    _root: tempfile::TempDir,
+    pub(crate) paths: Paths,
+    pub(crate) state: State,
+    pub(crate) tools: FakeTools,
+    pub(crate) disk: Disk,
+}
+
+impl TestHost {
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let paths = Paths::under(root.path());
+        for directory in [paths.sudoers_directory(), paths.drop_ins(), paths.homes(), paths.at("run")] {
+            fs::create_dir_all(directory).unwrap();
+        }
+        for (path, text) in [
+            (paths.passwd(), "root:x:0:0:root:/root:/bin/bash\nfrank:x:1000:1000::/home/frank:/bin/sh\n"),
+            (paths.group(), "root:x:0:\nfrank:x:1000:\n"),
+            (paths.shadow(), "root:*:1::::::\nfrank:!:1::::::\n"),
+            (paths.gshadow(), "root:*::\nfrank:!::\n"),
+            (paths.sudoers_main(), "@includedir /etc/sudoers.d\n"),
+            (paths.sshd_config(), "Include /etc/ssh/sshd_config.d/*.conf\n"),
+        ] {
+            fs::write(path, text).unwrap();
+        }
+        let tools = FakeTools { drop_in: Some(paths.drop_in()), ..FakeTools::default() };
+        let state = State::new(&paths);
+        Self { _root: root, paths, state, tools, disk: Disk::new() }
+    }
+
+    pub(crate) fn hands(&self, now: i64) -> Hands<'_, FakeTools> {
+        let Self { paths, state, tools, disk, .. } = self;
+        Hands { paths, disk, tools, state, now: at(now) }
+    }
+
+    /// Without complaints about homes, which only root can make for others.
+    pub(crate) fn apply(&self, wanted: &Wanted, now: i64) -> Outcome {
+        let mut outcome = self.hands(now).bring_in_step(wanted).unwrap();
+        outcome.problems.retain(|problem| !problem.detail.contains("/home/"));
+        outcome
+    }
+
+    /// The lines of `--dry-run`.
+    pub(crate) fn steps(&self, wanted: &Wanted, now: i64) -> Vec<String> {
+        let plan = self.hands(now).rehearse(wanted).unwrap();
+        plan.steps.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// The text of a file, empty where there is none.
+pub(crate) fn read(path: PathBuf) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
