@@ -1,4 +1,5 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sallyport_client::{Ca, ClientError};
@@ -18,6 +19,9 @@ use crate::sshd::{check_host_certificate, read_host_certificate};
 use crate::state::{Accepted, Applied, Enrolment, State, StateError, Words};
 use crate::tools::{RealTools, Tools};
 
+/// Others can shadow our sudo rules at any time; finding it out within this is soon enough for the log's sake.
+const SUDO_PROOF_EVERY: Duration = Duration::from_mins(10);
+
 /// The agent on its host: everything but the network.
 pub(crate) struct Agent {
     pub(crate) paths: Paths,
@@ -26,6 +30,8 @@ pub(crate) struct Agent {
     pub(crate) state: State,
     /// Words of the CA that hold and that a full disk did not take: they count all the same.
     unsaved: Mutex<Words>,
+    /// When sudo was last asked what it grants.
+    sudo_proof: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +77,20 @@ pub(crate) struct StepDone {
     pub(crate) look_again: bool,
 }
 
+impl AgentError {
+    /// Whether there is no CA to be in step with: never was, or `leave` was said.
+    pub(crate) fn is_not_enrolled(&self) -> bool {
+        matches!(self, Self::Config(ConfigError::Missing(_)) | Self::State(StateError::NotEnrolled))
+    }
+}
+
 impl StepDone {
+    /// A step that did not come to its end.
+    pub(crate) fn failed(before: &Applied, problem: Problem) -> Self {
+        let applied = Applied { generation: before.generation, problems: vec![problem.into()] };
+        Self { applied, failed: true, ..Self::default() }
+    }
+
     pub(crate) fn report(&self) -> Report {
         Report {
             applied: self.applied.generation,
@@ -85,7 +104,14 @@ impl StepDone {
 impl Agent {
     pub(crate) fn new(paths: Paths) -> Self {
         let (tools, state) = (RealTools::new(paths.clone()), State::new(&paths));
-        Self { paths, disk: Disk::new(), tools, state, unsaved: Mutex::default() }
+        Self {
+            paths,
+            disk: Disk::new(),
+            tools,
+            state,
+            unsaved: Mutex::default(),
+            sudo_proof: Mutex::default(),
+        }
     }
 
     /// The enrolment, with the address that the configuration says now.
@@ -182,7 +208,7 @@ impl Agent {
         let mut outcome = match self.accepted(enrolment) {
             Ok(Some(accepted)) => {
                 done.lease_until = Some(accepted.lease_until);
-                let outcome = self.bring_in_step(enrolment, &accepted, now)?;
+                let outcome = self.bring_in_step(enrolment, &accepted, &before, now);
                 if !outcome.failed && !enrolment.observe && accepted.lease_until > now {
                     done.applied.generation = accepted.generation;
                 }
@@ -213,14 +239,22 @@ impl Agent {
         &self,
         enrolment: &Enrolment,
         accepted: &Accepted,
+        before: &Applied,
         now: Timestamp,
-    ) -> Result<Outcome, AgentError> {
+    ) -> Outcome {
         let wanted = self.wanted(enrolment, accepted, now);
         if enrolment.observe {
-            let plan = self.hands(now).rehearse(&wanted)?;
-            return Ok(Outcome { problems: plan.problems, ..Outcome::default() });
+            let plan = self.hands(now, false).rehearse(&wanted);
+            return Outcome { problems: plan.problems, ..Outcome::default() };
         }
-        Ok(self.hands(now).bring_in_step(&wanted)?)
+        let due = self.sudo_proof_due();
+        let mut outcome = self.hands(now, due).bring_in_step(&wanted);
+        if outcome.sudo_proved {
+            *self.sudo_proof() = Some(Instant::now());
+        } else {
+            outcome.problems.extend(carried(before));
+        }
+        outcome
     }
 
     /// What a step would do with this answer of the CA, or without one, touching nothing.
@@ -236,7 +270,7 @@ impl Agent {
         };
         let Some(accepted) = accepted else { return Ok(None) };
         let wanted = self.wanted(enrolment, &accepted, now);
-        Ok(Some(self.hands(now).rehearse(&wanted)?))
+        Ok(Some(self.hands(now, false).rehearse(&wanted)))
     }
 
     /// The content of an answer, judged and not kept; `None` for a lease.
@@ -254,8 +288,17 @@ impl Agent {
         }
     }
 
-    fn hands(&self, now: Timestamp) -> Hands<'_, RealTools> {
-        Hands { paths: &self.paths, disk: &self.disk, tools: &self.tools, state: &self.state, now }
+    fn hands(&self, now: Timestamp, prove_sudo: bool) -> Hands<'_, RealTools> {
+        let Self { paths, disk, tools, state, .. } = self;
+        Hands { paths, disk, tools, state, now, prove_sudo }
+    }
+
+    fn sudo_proof(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.sudo_proof.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sudo_proof_due(&self) -> bool {
+        self.sudo_proof().is_none_or(|at| at.elapsed() > SUDO_PROOF_EVERY)
     }
 
     fn wanted(&self, enrolment: &Enrolment, accepted: &Accepted, now: Timestamp) -> Wanted {
@@ -317,4 +360,10 @@ impl Agent {
             .map_err(|error| refused(&error))?;
         self.state.save_host_certificate(&self.disk, &good.line).map_err(|error| refused(&error))
     }
+}
+
+/// What sudo's last proof found, while it is not asked again.
+fn carried(before: &Applied) -> impl Iterator<Item = Problem> {
+    let shadowed = before.problems.iter().filter(|problem| problem.code == Code::SudoShadowed.as_str());
+    shadowed.map(|problem| Problem::new(Code::SudoShadowed, problem.detail.clone()))
 }

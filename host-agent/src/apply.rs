@@ -30,6 +30,8 @@ pub(crate) struct Outcome {
     pub(crate) failed: bool,
     /// Somebody lost access just now; a login that was half-way through is found by looking again soon.
     pub(crate) look_again: bool,
+    /// sudo was asked what it grants.
+    pub(crate) sudo_proved: bool,
 }
 
 /// Everything that a run needs; `now` is the time for all of it.
@@ -39,36 +41,42 @@ pub(crate) struct Hands<'a, T> {
     pub(crate) tools: &'a T,
     pub(crate) state: &'a State,
     pub(crate) now: Timestamp,
+    /// Ask sudo what it grants also when no rule changed. Each question is a line in the host's log.
+    pub(crate) prove_sudo: bool,
 }
 
 type StepResult = Result<(), Problem>;
 
 impl<T: Tools> Hands<'_, T> {
     /// Brings the host in step: first takes away, then gives.
-    pub(crate) fn bring_in_step(&self, wanted: &Wanted) -> Result<Outcome, DiskError> {
+    pub(crate) fn bring_in_step(&self, wanted: &Wanted) -> Outcome {
         self.sweep();
         let mut outcome = Outcome::default();
         outcome.problems.extend(wanted.problems.iter().cloned());
-        let seen = self.scan()?;
+        let seen = self.scan();
         let judged = judge(wanted.accounts(), &seen);
         let removals = plan::removals(wanted, &seen, &judged);
         outcome.look_again = removals.steps.iter().any(|step| matches!(step, Step::EndSessions { .. }));
         self.carry_out(wanted, &seen.ledger, removals, &mut outcome);
-        let seen = self.scan()?;
+        let seen = self.scan();
         let judged = judge(wanted.accounts(), &seen);
         outcome.problems.extend(judged.problems.iter().cloned());
         let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&judged), self.now);
         self.carry_out(wanted, &seen.ledger, grants, &mut outcome);
-        self.prove(wanted, &mut outcome);
+        self.prove_sshd(wanted, &mut outcome);
+        outcome.sudo_proved |= self.prove_sudo;
+        if outcome.sudo_proved {
+            self.prove_sudo(&mut outcome);
+        }
         self.state.fill_spare(self.disk);
         outcome.problems.sort();
         outcome.problems.dedup();
-        Ok(outcome)
+        outcome
     }
 
     /// What a run would do, touching nothing.
-    pub(crate) fn rehearse(&self, wanted: &Wanted) -> Result<Plan, DiskError> {
-        let seen = self.scan()?;
+    pub(crate) fn rehearse(&self, wanted: &Wanted) -> Plan {
+        let seen = self.scan();
         let judged = judge(wanted.accounts(), &seen);
         let mut plan = plan::removals(wanted, &seen, &judged);
         let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&judged), self.now);
@@ -81,10 +89,10 @@ impl<T: Tools> Hands<'_, T> {
         plan.problems.extend(grants.problems);
         plan.problems.extend(judged.problems);
         plan.problems.extend(wanted.problems.iter().cloned());
-        Ok(plan)
+        plan
     }
 
-    fn scan(&self) -> Result<Seen, DiskError> {
+    fn scan(&self) -> Seen {
         Seen::scan(self.paths, self.state.ledger().map_err(|error| crate::problem::chain(&error)))
     }
 
@@ -123,6 +131,7 @@ impl<T: Tools> Hands<'_, T> {
         let mut absent = BTreeSet::new();
         for step in plan.steps {
             tracing::info!("{step}");
+            outcome.sudo_proved |= matches!(step, Step::WriteSudo { .. });
             if let Err(problem) = self.take(wanted, ledger, &step, &mut absent) {
                 tracing::warn!("{problem}");
                 outcome.failed = true;
@@ -329,19 +338,21 @@ impl<T: Tools> Hands<'_, T> {
     }
 
     /// Looks at the effect, since other files can beat ours without any error.
-    fn prove(&self, wanted: &Wanted, outcome: &mut Outcome) {
-        if self.paths.drop_in().exists() {
-            let managed = self.managed_account(wanted);
-            let root = self.tools.effective_sshd("root");
-            let of_managed = managed.as_deref().map(|user| self.tools.effective_sshd(user)).transpose();
-            match root
-                .and_then(|root| of_managed.map(|managed| sshd::shadows(&root, managed.as_deref(), None)))
-            {
-                Ok(shadows) if shadows.is_empty() => {}
-                Ok(shadows) => outcome.problems.push(Problem::new(Code::ShadowedBy, shadows.join(", "))),
-                Err(why) => outcome.problems.push(Problem::new(Code::SshdRefused, why)),
-            }
+    fn prove_sshd(&self, wanted: &Wanted, outcome: &mut Outcome) {
+        if !self.paths.drop_in().exists() {
+            return;
         }
+        let managed = self.managed_account(wanted);
+        let root = self.tools.effective_sshd("root");
+        let of_managed = managed.as_deref().map(|user| self.tools.effective_sshd(user)).transpose();
+        match root.and_then(|root| of_managed.map(|managed| sshd::shadows(&root, managed.as_deref(), None))) {
+            Ok(shadows) if shadows.is_empty() => {}
+            Ok(shadows) => outcome.problems.push(Problem::new(Code::ShadowedBy, shadows.join(", "))),
+            Err(why) => outcome.problems.push(Problem::new(Code::SshdRefused, why)),
+        }
+    }
+
+    fn prove_sudo(&self, outcome: &mut Outcome) {
         let Ok(Some(sudoers)) = disk::read(&self.paths.sudoers(), u64::from(u32::MAX)) else { return };
         if !sudo::wired(self.paths) {
             let detail =

@@ -137,7 +137,12 @@ fn rules(judged: &Judged<'_>, among: Option<&BTreeSet<String>>) -> Vec<Rule> {
 }
 
 fn narrow_sudo(wanted: &Wanted, seen: &Seen, judged: &Judged<'_>) -> Option<Step> {
-    let present = sudo::names_in(seen.sudoers.as_ref()?);
+    let bytes = seen.sudoers.as_ref()?;
+    let Some(written) = lease::of_file(bytes) else {
+        // Not a file of ours, or not readable as one: nobody knows what sudo makes of it.
+        return Some(Step::RemoveSudo);
+    };
+    let present = sudo::names_in(bytes);
     let rules = rules(judged, Some(&present));
     if rules.len() == present.len() {
         return None;
@@ -145,8 +150,7 @@ fn narrow_sudo(wanted: &Wanted, seen: &Seen, judged: &Judged<'_>) -> Option<Step
     if rules.is_empty() {
         return Some(Step::RemoveSudo);
     }
-    let lease =
-        lease::of_file(seen.sudoers.as_deref()?).unwrap_or(wanted.lease_until).min(wanted.lease_until);
+    let lease = written.min(wanted.lease_until);
     Some(Step::NarrowSudo { bytes: sudo::render(&rules, lease, wanted.abilities.sudo_ends), rules })
 }
 
@@ -155,23 +159,18 @@ fn suspend(seen: &Seen, judged: &Judged<'_>) -> Vec<Step> {
     let keep: BTreeSet<&PosixName> = judged.allowed.iter().map(|(account, _)| &account.name).collect();
     let view = View::new(files, &seen.ledger);
     let (mut newly, mut people) = (Vec::new(), Vec::new());
-    let mut lively = false;
     for (name, entry) in seen.ledger.iter().filter(|(name, _)| !keep.contains(name)) {
         let Standing::Ours { suspended } = view.standing(name) else { continue };
         if !suspended {
             newly.push(name.clone());
         }
-        lively |= seen.running.contains(&entry.uid.value());
-        people.push(Person { name: name.clone(), uid: entry.uid });
+        if !suspended || seen.running.contains(&entry.uid.value()) {
+            people.push(Person { name: name.clone(), uid: entry.uid });
+        }
     }
-    let mut steps = Vec::new();
-    if lively || !newly.is_empty() {
-        steps.push(Step::EndSessions { people });
-    }
-    if !newly.is_empty() {
-        steps.insert(0, Step::Suspend { names: newly });
-    }
-    steps
+    let suspend = (!newly.is_empty()).then_some(Step::Suspend { names: newly });
+    let end = (!people.is_empty()).then_some(Step::EndSessions { people });
+    suspend.into_iter().chain(end).collect()
 }
 
 /// What gives access. `elsewhere` tells who of the new accounts is known to other name services.

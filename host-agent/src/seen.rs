@@ -3,7 +3,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use crate::accounts::{AccountFiles, Ledger, system_names};
-use crate::disk::{self, DiskError};
+use crate::disk;
 use crate::paths::Paths;
 use crate::sessions;
 
@@ -32,26 +32,27 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Without a readable ledger nothing can be proved ours, so the account files are not to be built upon either.
-    pub(crate) fn scan(paths: &Paths, ledger: Result<Ledger, String>) -> Result<Self, DiskError> {
-        let file = |path| disk::read(path, LARGEST_FILE);
+    pub(crate) fn scan(paths: &Paths, ledger: Result<Ledger, String>) -> Self {
+        // What cannot be read (a link, a directory) is not what we wrote: an empty file differs from any of ours.
+        let file = |path| disk::read(path, LARGEST_FILE).unwrap_or_else(|_| Some(Vec::new()));
         let (ledger, damage) = match ledger {
             Ok(ledger) => (ledger, None),
             Err(why) => (Ledger::default(), Some(why)),
         };
         let accounts = AccountFiles::read(paths).map_err(|error| crate::problem::chain(&error));
-        Ok(Self {
+        Self {
             accounts: damage.map_or(accounts, Err),
             ledger,
             principals: principals(paths),
-            sudoers: file(&paths.sudoers())?,
-            user_ca: file(&paths.user_ca())?,
-            krl: file(&paths.krl())?,
-            host_certificate: file(&paths.host_certificate())?,
-            drop_in: file(&paths.drop_in())?,
+            sudoers: file(&paths.sudoers()),
+            user_ca: file(&paths.user_ca()),
+            krl: file(&paths.krl()),
+            host_certificate: file(&paths.host_certificate()),
+            drop_in: file(&paths.drop_in()),
             homes: homes(paths),
             running: sessions::managed_uids(&paths.proc()),
             system_names: system_names(paths),
-        })
+        }
     }
 }
 

@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// An answer without news that comes faster than this is not waited for by anybody.
 const SHORTEST_ROUND: Duration = Duration::from_secs(1);
 /// After access was taken away: a login that was half-way through is in by then.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
+pub(crate) const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// A report that says the same is sent again after this, as a sign of life.
 const REPORT_EVERY: Duration = Duration::from_mins(1);
 const CERTIFICATE_RETRY: Duration = Duration::from_mins(10);
@@ -32,10 +32,16 @@ const BOOTSTRAP_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn run(agent: Arc<Agent>) -> Result<(), AgentError> {
     let mut sync = Sync::new(agent)?;
     // What is known is in force before the network is: after a boot, and when a lease ended while we were away.
-    sync.step(Vec::new()).await?;
+    sync.step(Vec::new()).await;
     sync.refresh_ca().await;
     loop {
-        sync.round().await?;
+        // `enforce` and `leave` speak to us through the state directory.
+        match sync.agent.enrolment() {
+            Ok(enrolment) => sync.enrolment = enrolment,
+            Err(gone) if gone.is_not_enrolled() => return Err(gone),
+            Err(error) => tracing::warn!("going on as before: {}", chain(&error)),
+        }
+        sync.round().await;
     }
 }
 
@@ -64,9 +70,7 @@ impl Sync {
         })
     }
 
-    async fn round(&mut self) -> Result<(), AgentError> {
-        // `enforce` and `leave` speak to us through the state directory.
-        self.enrolment = self.agent.enrolment()?;
+    async fn round(&mut self) {
         let now = SystemClock.now();
         let begun = Instant::now();
         let position = self.agent.position(&self.enrolment);
@@ -88,10 +92,9 @@ impl Sync {
             self.renew_certificate().await;
         }
         let in_trouble = problem.is_some();
-        let done = self.step(problem.into_iter().collect()).await?;
+        let done = self.step(problem.into_iter().collect()).await;
         self.report(&done).await;
         self.rest(in_trouble || done.failed, news, begun).await;
-        Ok(())
     }
 
     async fn receive(&self, reply: SnapshotReply, position: &Position, nonce: String) -> Result<(), Problem> {
@@ -109,11 +112,11 @@ impl Sync {
     }
 
     /// Applies what is known, and looks a second time when somebody lost access.
-    async fn step(&self, mut problems: Vec<Problem>) -> Result<StepDone, AgentError> {
+    async fn step(&self, mut problems: Vec<Problem>) -> StepDone {
         problems.extend(self.certificate_problem.clone());
-        let done = self.step_once(problems.clone()).await?;
+        let done = self.step_once(problems.clone()).await;
         if !done.look_again {
-            return Ok(done);
+            return done;
         }
         // The CA hears at once that access is gone; the second look is for what slipped through.
         self.report_quietly(&done).await;
@@ -121,10 +124,16 @@ impl Sync {
         self.step_once(problems).await
     }
 
-    async fn step_once(&self, problems: Vec<Problem>) -> Result<StepDone, AgentError> {
+    /// Whatever goes wrong, the next round tries again: an agent that has ended enforces nothing.
+    async fn step_once(&self, problems: Vec<Problem>) -> StepDone {
         let (agent, enrolment) = (Arc::clone(&self.agent), self.enrolment.clone());
         let now = SystemClock.now();
-        blocking(move || agent.step(&enrolment, problems, now)).await
+        let done = blocking(move || agent.step(&enrolment, problems, now)).await;
+        done.unwrap_or_else(|error| {
+            let problem = Problem::caused(Code::StepFailed, &error);
+            tracing::warn!("{problem}");
+            StepDone::failed(&self.agent.state.applied().unwrap_or_default(), problem)
+        })
     }
 
     async fn report_quietly(&self, done: &StepDone) {

@@ -125,3 +125,22 @@ fn a_damaged_ledger_is_not_an_empty_one() {
     assert!(!host.paths.principals_of("ada").exists());
     assert!(!read(host.paths.sudoers()).contains("ada"));
 }
+
+#[test]
+fn a_link_or_a_directory_in_our_places_holds_no_removal_back() {
+    let host = TestHost::new();
+    host.apply(&wanted(vec![account("ada", 70_001, true), account("bob", 70_002, true)], NOW), NOW);
+    let victim = host.paths.at("victim");
+    fs::write(&victim, "ada ALL=(ALL) NOPASSWD: ALL\n").unwrap();
+    fs::remove_file(host.paths.sudoers()).unwrap();
+    std::os::unix::fs::symlink(&victim, host.paths.sudoers()).unwrap();
+    fs::remove_file(host.paths.user_ca()).unwrap();
+    fs::create_dir(host.paths.user_ca()).unwrap();
+    let outcome = host.apply(&wanted(vec![account("bob", 70_002, true)], NOW), NOW);
+    assert!(outcome.failed);
+    assert!(!host.paths.principals_of("ada").exists());
+    assert!(!read(host.paths.sudoers()).contains("ada"));
+    assert!(read(host.paths.sudoers()).contains("bob"));
+    assert!(read(victim).contains("ada"), "wrote through a link");
+    assert!(read(host.paths.shadow()).contains("ada:*:20833:0:99999:7::1:"));
+}

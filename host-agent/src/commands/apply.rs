@@ -32,7 +32,12 @@ fn apply_once(agent: &Agent, enrolment: &Enrolment) -> Result<ExitCode> {
         Err(error) => Some(sync::unreachable(&error)),
     };
     let in_trouble = problem.is_some();
-    let done = agent.step(enrolment, problem.into_iter().collect(), SystemClock.now())?;
+    let problems: Vec<Problem> = problem.into_iter().collect();
+    let mut done = agent.step(enrolment, problems.clone(), SystemClock.now())?;
+    if done.look_again {
+        std::thread::sleep(sync::SECOND_LOOK);
+        done = agent.step(enrolment, problems, SystemClock.now())?;
+    }
     say(enrolment, &done);
     if !in_trouble && let Err(error) = runtime.block_on(client.report(&done.report())) {
         eprintln!("the report did not reach the CA: {}", crate::problem::chain(&error));

@@ -31,7 +31,7 @@ pub(super) fn enroll(agent: &Agent, arguments: Enroll) -> Result<ExitCode> {
     };
     let enrolment = runtime.block_on(enroll::enroll(agent, invitation))?;
     eprintln!("enrolled as {} with {}", enrolment.name, enrolment.ca.url());
-    eprintln!("  next: sallyport-host run   (or, as a service: systemctl enable --now sallyport-host)");
+    eprintln!("  next: sallyport-host run   (as a service: see sallyport-host.service)");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,7 +8,7 @@ use crate::tools::Elsewhere;
 
 fn codes(host: &TestHost, wanted: &super::Wanted) -> Vec<Code> {
     let mut codes: Vec<Code> =
-        host.hands(NOW).rehearse(wanted).unwrap().problems.into_iter().map(|problem| problem.code).collect();
+        host.hands(NOW).rehearse(wanted).problems.into_iter().map(|problem| problem.code).collect();
     codes.sort();
     codes
 }

@@ -33,7 +33,8 @@ pub(crate) fn install(
     managed: Option<&str>,
 ) -> Result<(), SshdError> {
     tools.check_sshd(None).map_err(SshdError::BrokenBefore)?;
-    let before = disk::read(&paths.drop_in(), LARGEST_FILE)?;
+    // A link or a directory is nothing to bring back.
+    let before = disk::read(&paths.drop_in(), LARGEST_FILE).unwrap_or_default();
     let root_before = tools.effective_sshd("root").map_err(SshdError::BrokenBefore)?;
     let theirs = conflicts(&root_before);
     if before.is_none() && !theirs.is_empty() {

@@ -40,7 +40,8 @@ pub(crate) fn install(
         return Err(SudoError::Missing);
     }
     let outcome = check_candidate(paths, tools, bytes)?;
-    let before = disk::read(&paths.sudoers(), LARGEST_FILE)?;
+    // A link or a directory is nothing to bring back.
+    let before = disk::read(&paths.sudoers(), LARGEST_FILE).unwrap_or_default();
     disk::directory(&paths.sudoers_directory(), 0o750)?;
     disk.replace(&paths.sudoers(), bytes, Access::Mode(MODE))?;
     if outcome == SudoOutcome::Checked
