@@ -56,11 +56,7 @@ pub(crate) fn check(
     if certificate.valid_principals().is_empty() {
         return Err(IssuedError::ForNobody);
     }
-    let until = u64::try_from(reply.valid_until.as_second()).unwrap_or(0);
-    let as_said = certificate.serial() == reply.serial
-        && certificate.valid_before() == until
-        && certificate.valid_principals() == reply.principals;
-    if !as_said {
+    if !is_as_said(&certificate, reply) {
         return Err(IssuedError::OtherThanSaid);
     }
     let now = u64::try_from(now.as_second()).unwrap_or(0);
@@ -69,6 +65,14 @@ pub(crate) fn check(
         return Err(IssuedError::NotNow);
     }
     Ok(shown)
+}
+
+/// What is shown and remembered comes from the answer: it must be what the certificate says.
+fn is_as_said(certificate: &Certificate, reply: &IssueUserReply) -> bool {
+    let until = u64::try_from(reply.valid_until.as_second()).unwrap_or(0);
+    certificate.serial() == reply.serial
+        && certificate.valid_before() == until
+        && certificate.valid_principals() == reply.principals
 }
 
 #[cfg(test)]

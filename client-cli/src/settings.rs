@@ -30,10 +30,13 @@ impl Settings {
         let remedy = || format!("correct {}, or move it away and log in with --ca again", path.display());
         let text = files::read(path)
             .map_err(|error| Failure::because("the configuration cannot be used", &error, remedy()))?;
-        toml::from_str(&text.unwrap_or_default()).map_err(|error| {
-            let what = format!("{} is not a configuration: {}", path.display(), error.message());
-            Failure::new(what, remedy())
-        })
+        let wrong = |said: String| {
+            Failure::new(format!("{} is not a configuration: {said}", path.display()), remedy())
+        };
+        let text = text.unwrap_or_default();
+        let file = toml::Deserializer::parse(&text).map_err(|error| wrong(error.message().to_owned()))?;
+        serde_path_to_error::deserialize(file)
+            .map_err(|error| wrong(format!("{}: {}", error.path(), error.inner().message())))
     }
 
     /// Written when it says something new, so that a hand-made file stays as it is.
@@ -95,6 +98,13 @@ mod tests {
             let failure = Settings::load(&path).unwrap_err();
             assert!(failure.what().contains(path.to_str().unwrap()), "{failure:?}");
             assert!(failure.run().contains("--ca"), "{failure:?}");
+        }
+        for (text, field) in
+            [("[ca]\nurl = 'x'", "ca.url"), ("[ca]\nurl = 'https://x'\nfingerprint = 1", "ca.fingerprint")]
+        {
+            std::fs::write(&path, text).unwrap();
+            let failure = Settings::load(&path).unwrap_err();
+            assert!(failure.what().contains(field), "{failure:?}");
         }
     }
 }

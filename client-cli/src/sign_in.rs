@@ -146,9 +146,8 @@ pub(crate) async fn with_device(
     ui.say(format!("Open: {}", sign_in.verification_uri()));
     ui.say(format!("Code: {}   (good for {} minutes)", sign_in.user_code(), expires_in / 60));
     ui.say(format!(
-        "Type the code only if you started this login yourself, just now, in this terminal: whoever gave you a code \
-         by mail, chat or telephone would be signed in as you. The page must name your tenant ({}) and the \
-         application {}.",
+        "Go on only if you started this login yourself, just now, in this terminal: it signs the terminal in as you, \
+         in tenant {} by application {}. A code that came by mail, chat or telephone is a trap.",
         bootstrap.tenant, bootstrap.client_id
     ));
     Ok(sign_in.poll().await?.id_token)

@@ -8,14 +8,14 @@ use sallyport_protocol::{
     Bootstrap, CertificateProof, Fingerprint, IssueUserReply, IssueUserRequest, LoginRandom, Namespace,
     login_nonce, sign_armored,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use ssh_key::{Algorithm, PrivateKey, PublicKey};
 use tokio::runtime::{self, Runtime};
 use tokio::time::{Instant, sleep};
 
 use crate::certificate::{Certificate, Standing};
 use crate::cli::LoginArgs;
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::intent::{Login, Way};
 use crate::issued::{self, IssuedError};
@@ -170,6 +170,34 @@ impl Obtaining<'_> {
 
     /// The person's word and the key's own, in one question.
     async fn request(&self, bootstrap: &Bootstrap, key: &PrivateKey) -> Result<IssueUserRequest, Failure> {
+        let (id_token, nonce_random) = self.sign_in(bootstrap, key).await?;
+        let ttl_seconds = self.intent.ttl.map(|ttl| ttl.seconds().into());
+        let proof = CertificateProof {
+            ca: self.intent.ca.fingerprint,
+            id_token: id_token.expose_secret(),
+            public_key: Fingerprint::of(key.public_key()),
+            ttl_seconds,
+            asked_as: self.intent.asked_as.as_deref(),
+        };
+        let signature =
+            sign_armored(key, Namespace::Certificate, &proof.message()).map_err(|error| no_key(&error))?;
+        Ok(IssueUserRequest {
+            id_token: id_token.expose_secret().to_owned(),
+            nonce_random,
+            public_key: key.public_key().to_openssh().map_err(|error| no_key(&error))?,
+            ttl_seconds,
+            asked_as: self.intent.asked_as.clone(),
+            signature,
+            previous: None,
+        })
+    }
+
+    /// The ID token and, when its nonce binds it to the key, the random part of that nonce.
+    async fn sign_in(
+        &self,
+        bootstrap: &Bootstrap,
+        key: &PrivateKey,
+    ) -> Result<(SecretString, Option<String>), Failure> {
         if self.intent.way == Way::Device && bootstrap.device_login == "off" {
             return Err(Failure::new(
                 "this CA takes no logins by device code (device_login_off)",
@@ -179,36 +207,17 @@ impl Obtaining<'_> {
         let issuer = sign_in::discover(bootstrap);
         let issuer =
             patiently(self.ui, format!("Asking the issuer at {} …", bootstrap.issuer), issuer).await?;
-        let asked_as = self.intent.asked_as.as_deref();
-        let (id_token, random) = match self.intent.way {
-            Way::Device => (sign_in::with_device(&issuer, bootstrap, self.ui).await?, None),
+        match self.intent.way {
+            Way::Device => Ok((sign_in::with_device(&issuer, bootstrap, self.ui).await?, None)),
             way @ (Way::Browser | Way::Pasted) => {
                 let blob = key.public_key().to_bytes().map_err(|error| no_key(&error))?;
                 let random = LoginRandom::generate(&mut OsRng);
                 let nonce = login_nonce(&blob, &random);
+                let asked_as = self.intent.asked_as.as_deref();
                 let token = sign_in::with_browser(&issuer, &nonce, asked_as, way, self.ui).await?;
-                (token, Some(random.to_text()))
+                Ok((token, Some(random.to_text())))
             }
-        };
-        let ttl_seconds = self.intent.ttl.map(|ttl| ttl.seconds().into());
-        let proof = CertificateProof {
-            ca: self.intent.ca.fingerprint,
-            id_token: id_token.expose_secret(),
-            public_key: Fingerprint::of(key.public_key()),
-            ttl_seconds,
-            asked_as,
-        };
-        let signature =
-            sign_armored(key, Namespace::Certificate, &proof.message()).map_err(|error| no_key(&error))?;
-        Ok(IssueUserRequest {
-            id_token: id_token.expose_secret().to_owned(),
-            nonce_random: random,
-            public_key: key.public_key().to_openssh().map_err(|error| no_key(&error))?,
-            ttl_seconds,
-            asked_as: self.intent.asked_as.clone(),
-            signature,
-            previous: None,
-        })
+        }
     }
 
     /// Asks until there is an answer: the very same question is safe to repeat.
@@ -222,7 +231,8 @@ impl Obtaining<'_> {
         loop {
             match client.issue(request).await {
                 Err(error) if error.may_pass() && begun.elapsed() + pause < ASK_AGAIN_FOR => {
-                    self.ui.say(format!("{}; asking again in {} s", chain(&error), pause.as_secs()));
+                    self.ui
+                        .say(format!("No certificate yet: {error}. Asking again in {} s.", pause.as_secs()));
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }

@@ -17,9 +17,7 @@ pub enum ClientError {
     #[error("{id:?} is not an id: letters and digits, as the list prints them")]
     NotAnId { id: String },
     /// The document at the address is not signed by the pinned identity key.
-    #[error(
-        "{url} is not the CA whose fingerprint was given; ask your administrator for the address and the fingerprint"
-    )]
+    #[error("{url} is not the CA whose fingerprint was given")]
     NotTrusted {
         url: String,
         #[source]

@@ -16,6 +16,8 @@ mod user;
 
 #[cfg(test)]
 mod test_server;
+#[cfg(test)]
+mod tls_tests;
 
 pub use admin::AdminClient;
 pub use bootstrap::bootstrap;
