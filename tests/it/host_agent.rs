@@ -385,9 +385,30 @@ fn killed_at_any_instant_the_files_are_whole_and_the_next_run_finishes() -> Resu
     for person in &people {
         stage.ssh(person)?.run("sudo -n true")?.ok()?;
     }
-    stage.host.exec_ok(&["pwck", "-r", "-q"]).ok();
     let leftovers = stage.host.sh("find /etc /var/lib/sallyport-host -name '*.sallyport-new'")?;
     ensure!(leftovers.is_empty(), "{leftovers}");
+    stage.files_are_whole()
+}
+
+#[test]
+fn useradd_beside_us_loses_no_row() -> Result<()> {
+    let mut stage = Stage::enrolled()?;
+    let people: Vec<Engineer> = [("ada", 70_001), ("bob", 70_002), ("cyd", 70_003), ("dan", 70_004)]
+        .iter()
+        .map(|(name, uid)| stage.engineer(name, *uid))
+        .collect::<Result<_>>()?;
+    stage.run()?;
+    let script = "for n in $(seq 12); do useradd -M local$n || echo failed; done; echo done";
+    let mut others = stage.host.spawn("useradd", &["sh", "-c", script])?;
+    for count in 1..=people.len() {
+        stage.grant(&people.iter().take(count).collect::<Vec<_>>())?;
+    }
+    others.wait_for_line("done", Duration::from_mins(1))?;
+    ensure!(!others.stdout().contains("failed"), "{}", others.stderr());
+    for file in ["passwd", "shadow", "group", "gshadow"] {
+        let rows = stage.host.sh(&format!("grep -cE '^(local[0-9]+|ada|bob|cyd|dan):' /etc/{file}"))?;
+        assert_eq!(rows, "16", "{file}");
+    }
     stage.files_are_whole()
 }
 
