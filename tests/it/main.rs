@@ -3,6 +3,7 @@
 mod architecture;
 mod bench;
 mod ca;
+mod documents;
 mod fleet;
 mod host_agent;
 mod login_flows;
