@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
-use sallyport_domain::{HostPattern, Tag};
+use sallyport_domain::{HostName, HostPattern, Tag};
 
 use crate::config::parse_duration;
 
@@ -113,10 +113,22 @@ pub enum Admin {
     Group(List),
     /// Enrolled hosts, and how far each is.
     #[command(subcommand)]
-    Host(List),
+    Host(Host),
     /// People, their state and their POSIX names.
     #[command(subcommand)]
     User(List),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Host {
+    /// List them.
+    Ls(Output),
+    /// Hear a host no more, and free its names: for a machine that is gone or was installed anew. What it has ends
+    /// with its lease; run `sallyport-host leave` on it first, if it is still there.
+    Retire {
+        /// Any of its names.
+        name: HostName,
+    },
 }
 
 #[derive(Debug, Subcommand)]

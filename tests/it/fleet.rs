@@ -167,3 +167,20 @@ fn a_clients_ssh_knows_the_host_by_its_certificate_alone() -> Result<()> {
     assert!(refused.contains("Host key verification failed"), "{refused}");
     Ok(())
 }
+
+#[test]
+fn a_retired_host_is_heard_no_more_and_its_name_is_free() -> Result<()> {
+    let Site { ca, lab, .. } = site(&[])?;
+    let web = Enrolled::start(&lab, &ca, "web-1", "role=web")?;
+    ca.wait_for_hosts(PATIENCE)?;
+    ca.command(&["admin", "host", "retire", &web.host.fqdn()])?.ok()?;
+    let refused = web.host.exec(&["sallyport-host", "apply", "--once"])?.refused()?;
+    assert!(refused.contains("not enrolled"), "{refused}");
+
+    let mut again = lab.host("web-2")?;
+    again.start_sshd()?;
+    Enrolled::enroll_as(&again, &ca, &web.host.fqdn(), &web.host.fqdn())?.ok()?;
+    assert_eq!(ca.hosts()?.iter().filter(|host| host.state != "retired").count(), 1);
+    ca.command(&["audit", "verify"])?.ok()?;
+    Ok(())
+}

@@ -51,6 +51,22 @@ impl App {
         Ok(EnrollReply { host: host.id, name: host.name, tags: host.tags, certificate })
     }
 
+    /// The host is heard no more and its names are free. What it has ends with its lease; its certificate with itself.
+    pub async fn retire_host(&self, request: RequestId, name: HostName) -> Result<(), AppError> {
+        self.change(request, self.now(), move |tx, change| {
+            let Some(host) = tx.host_by_name(&name)? else {
+                let detail = format!("no host is called {name}; run: sallyport-ca admin host ls");
+                return Err(AppError::refused(ProblemCode::NotFound, detail));
+            };
+            tx.put_host(&HostRow { state: HostState::Retired, ..host.clone() })?;
+            let event =
+                change.event(EventName::HostRetired).of_host(host.id).with("name", host.name.to_string());
+            tx.append(&event)?;
+            Ok(())
+        })
+        .await
+    }
+
     /// That the sshd host key is a plain key and speaks for this machine key at this CA.
     pub(super) fn check_host_key(
         &self,
@@ -106,8 +122,9 @@ fn admit(
     }
     for name in &ask.names {
         if tx.host_by_name(name)?.is_some() {
-            let detail =
-                format!("the name {name} is another host's; retire that one first, or choose another name");
+            let detail = format!(
+                "the name {name} is another host's; retire that one (sallyport-ca admin host retire {name}) or choose another"
+            );
             return Err(AppError::refused(ProblemCode::Conflict, detail));
         }
     }

@@ -5,13 +5,16 @@ use sallyport_protocol::admin::{AddGrant, GrantView};
 
 use super::backend::with_admin;
 use super::table;
-use crate::cli::{Admin, Format, Grant, List, Output};
+use crate::cli::{Admin, Format, Grant, Host, List, Output};
 
 pub(super) async fn run(config: &Path, asked: Admin) -> anyhow::Result<()> {
     match asked {
         Admin::Grant(asked) => grant(config, asked).await,
         Admin::Group(List::Ls(output)) => groups(config, output).await,
-        Admin::Host(List::Ls(output)) => hosts(config, output).await,
+        Admin::Host(Host::Ls(output)) => hosts(config, output).await,
+        Admin::Host(Host::Retire { name }) => {
+            with_admin(config, |admin| async move { admin.retire_host(&name).await }).await
+        }
         Admin::User(List::Ls(output)) => users(config, output).await,
     }
 }

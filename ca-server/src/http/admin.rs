@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<App> {
         .route(&one(route::GRANTS), delete(remove_grant))
         .route(route::GROUPS, get(groups))
         .route(route::HOSTS, get(hosts))
+        .route(&one(route::HOSTS), delete(retire_host))
         .route(route::SCIM_TOKENS, get(scim_tokens).post(create_scim_token))
         .route(&one(route::SCIM_TOKENS), delete(revoke_scim_token))
         .route(route::USERS, get(users));
@@ -73,6 +74,15 @@ async fn users(State(app): State<App>) -> Result<Json<Vec<UserView>>, Failure> {
 
 async fn hosts(State(app): State<App>) -> Result<Json<Vec<HostView>>, Failure> {
     Ok(Json(app.view_hosts().await?))
+}
+
+async fn retire_host(
+    State(app): State<App>,
+    RequestTag(request): RequestTag,
+    Path(text): Path<String>,
+) -> Result<StatusCode, Failure> {
+    app.retire_host(request, id(&text)?).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn enroll_tokens(State(app): State<App>) -> Result<Json<Vec<TokenView>>, Failure> {

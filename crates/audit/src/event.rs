@@ -115,6 +115,7 @@ names! {
     HostEnrolled = "host.enrolled",
     HostEnrollmentRefused = "host.enrollment_refused",
     HostReported = "host.reported",
+    HostRetired = "host.retired",
     LoginSucceeded = "login.succeeded",
     ScimTokenCreated = "scim_token.created",
     ScimTokenRevoked = "scim_token.revoked",

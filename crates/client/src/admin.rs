@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use reqwest::{Method, RequestBuilder};
-use sallyport_domain::GrantId;
+use sallyport_domain::{GrantId, HostName};
 use sallyport_protocol::admin::{
     AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, GrantView, GroupView, HostView,
     TokenView, UserView, route,
@@ -53,6 +53,11 @@ impl AdminClient {
 
     pub async fn hosts(&self) -> Result<Vec<HostView>, ClientError> {
         self.get(route::HOSTS).await
+    }
+
+    /// By any of the host's names.
+    pub async fn retire_host(&self, name: &HostName) -> Result<(), ClientError> {
+        self.delete(&format!("{}/{name}", route::HOSTS)).await
     }
 
     pub async fn users(&self) -> Result<Vec<UserView>, ClientError> {
