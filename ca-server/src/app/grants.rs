@@ -1,7 +1,7 @@
 //! Grants: what a group opens. A host that waits hears of a change before the administrator's command returns.
 
 use jiff::Timestamp;
-use sallyport_audit::EventName;
+use sallyport_audit::{Event, EventName};
 use sallyport_domain::{GrantId, GroupId, RequestId, Tags};
 use sallyport_protocol::ProblemCode;
 use sallyport_protocol::admin::{AddGrant, GrantView};
@@ -29,8 +29,7 @@ impl App {
             };
             tx.remove_grant(id)?;
             change.touch_tags(grant.tags.clone());
-            let event = change.event(EventName::GrantRemoved).with("grant", id.to_string());
-            tx.append(&event.with("group", grant.group.to_string()).with("tags", grant.tags.to_string()))?;
+            tx.append(&removed(change, &grant))?;
             Ok(())
         })
         .await
@@ -49,6 +48,13 @@ impl App {
             })
             .await
     }
+}
+
+/// The event of a grant that is gone.
+pub(super) fn removed(change: &Change, grant: &GrantRow) -> Event {
+    let event = change.event(EventName::GrantRemoved).with("grant", grant.id.to_string());
+    let event = event.with("group", grant.group.to_string()).with("tags", grant.tags.to_string());
+    event.with("sudo", grant.sudo)
 }
 
 fn add(tx: &mut dyn WriteTx, change: &mut Change, ask: &AddGrant) -> Result<GrantView, AppError> {

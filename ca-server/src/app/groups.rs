@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::change::Change;
 use super::users::{changed, slice};
-use super::{App, DirectoryError, ListQuery, people};
+use super::{App, DirectoryError, ListQuery, grants, people};
 
 /// A group, with its members where they were asked for.
 #[derive(Clone, Debug)]
@@ -84,6 +84,11 @@ impl App {
         self.change(request, self.now(), move |tx, change| {
             let group = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
             change.touch_group(tx, id)?;
+            // They go with the group; what opened a door never just vanishes from the record.
+            for grant in tx.grants_of(id)? {
+                tx.remove_grant(grant.id)?;
+                tx.append(&grants::removed(change, &grant))?;
+            }
             tx.remove_group(tenant, id)?;
             let event = change.event(EventName::DirectoryGroupDeleted).with("group", id.to_string());
             tx.append(&event.with("name", group.display_name))?;
