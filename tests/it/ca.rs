@@ -1,14 +1,20 @@
 //! The certificate authority from outside: its real program, asked over HTTP and by its commands.
 
+mod administration;
 mod certificates;
 mod devices;
+mod flows;
+mod issuers;
 mod keys_and_proofs;
+mod kills;
 mod lifetimes;
 mod names;
 mod persons;
 mod renewals;
 mod requests;
 mod revocations;
+mod routes;
+mod scim;
 mod tokens;
 
 use std::path::Path;

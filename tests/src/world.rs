@@ -53,17 +53,23 @@ impl World {
     /// # Errors
     /// Something does not come up.
     pub fn new(arguments: &[&str], settings: &[(&str, &str)]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let sim = runtime.block_on(simulator())?;
+        let (folder, runtime) = (tempfile::tempdir()?, runtime()?);
+        let sim = runtime.block_on(async { simulator(TcpListener::bind("127.0.0.1:0").await?) })?;
         let issuer = Issuer { client_id: CLIENT, tenant: TENANT, url: &sim.issuer() };
         let ca = Ca::init(folder.path(), issuer, arguments)?;
-        let ca = settings.iter().fold(ca, |ca, (name, value)| ca.with(name, value));
+        let mut ca = settings.iter().fold(ca, |ca, (name, value)| ca.with(name, value));
+        ca.start()?;
+        Self::around(folder, runtime, sim, ca)
+    }
+
+    /// A world around a CA that runs: whatever its issuer is, people are provisioned from `sim`.
+    ///
+    /// # Errors
+    /// Something does not come up.
+    pub fn around(folder: TempDir, runtime: Runtime, sim: Sim, ca: Ca) -> Result<Self> {
         let http = sallyport_entra_sim::http_client(&[])?;
-        let scim_token = String::new();
-        let mut world = Self { ca, http, sim, scim_token, cycle: Mutex::default(), runtime, folder };
-        world.ca.start()?;
-        world.scim_token = world.ca.command(&["scim-token", "create"])?.ok()?;
+        let scim_token = ca.command(&["scim-token", "create"])?.ok()?;
+        let world = Self { ca, http, sim, scim_token, cycle: Mutex::default(), runtime, folder };
         world.provision()?;
         world.ca.command(&["admin", "grant", "add", "--group", GROUP, "--tag", "env=prod"])?.ok()?;
         Ok(world)
@@ -128,13 +134,13 @@ impl World {
     /// # Errors
     /// The tenant refuses them.
     pub fn hire(&self, upn: &str, more: Value, engineer: bool) -> Result<Someone> {
-        let oid = Sim::new_oid();
         let upn = if upn.contains('@') { upn.to_owned() } else { format!("{upn}@contoso.test") };
-        let mut user = json!({ "oid": oid, "upn": upn, "password": PASSWORD });
+        let mut user = json!({ "oid": Sim::new_oid(), "upn": upn, "password": PASSWORD });
         if let (Some(user), Value::Object(more)) = (user.as_object_mut(), more) {
             user.extend(more);
         }
         let user: User = serde_json::from_value(user)?;
+        let oid = user.oid;
         self.edit(|tenant| {
             if engineer {
                 tenant.group_mut(GROUP)?.members.insert(oid);
@@ -322,11 +328,22 @@ impl World {
     }
 }
 
-async fn simulator() -> Result<Sim> {
+/// For everything in this process that is asynchronous.
+///
+/// # Errors
+/// There are no threads to be had.
+pub fn runtime() -> Result<Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}
+
+/// A tenant with one group and nobody in it. Inside a runtime only.
+///
+/// # Errors
+/// It does not come up.
+pub fn simulator(listener: TcpListener) -> Result<Sim> {
+    let group = Sim::new_oid();
     let tenant = format!(
-        "tenant = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\n[[group]]\noid = \"{}\"\nname = \"{GROUP}\"\n",
-        Sim::new_oid()
+        "tenant = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\n[[group]]\noid = \"{group}\"\nname = \"{GROUP}\"\n"
     );
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
     Ok(Sim::start(Tenant::from_toml(&tenant)?, listener, Options::default())?)
 }
