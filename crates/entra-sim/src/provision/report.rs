@@ -59,28 +59,31 @@ pub struct Exchange {
 }
 
 impl Report {
-    /// One line for people.
+    /// One line for people: only what there is to say.
     #[must_use]
     pub fn summary(&self) -> String {
-        let counts = |counts: &Counts| {
-            format!(
-                "{} created, {} updated, {} disabled, {} enabled, {} deleted, {} unchanged",
-                counts.created,
-                counts.updated,
-                counts.disabled,
-                counts.enabled,
-                counts.deleted,
-                counts.unchanged
-            )
+        let some = |counts: &[(u64, &str)]| {
+            let said = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+            let said = said.collect::<Vec<_>>().join(", ");
+            if said.is_empty() { "nothing".to_owned() } else { said }
         };
+        let counts = |counts: &Counts| {
+            some(&[
+                (counts.created, "created"),
+                (counts.updated, "updated"),
+                (counts.disabled, "disabled"),
+                (counts.enabled, "enabled"),
+                (counts.deleted, "deleted"),
+                (counts.unchanged, "unchanged"),
+            ])
+        };
+        let members = some(&[(self.members.added, "added"), (self.members.removed, "removed")]);
         format!(
-            "{} requests; users: {}; groups: {}; members: {} added, {} removed; {} failed",
+            "{} requests, {} failed; users: {}; groups: {}; members: {members}",
             self.requests,
+            self.failures.len(),
             counts(&self.users),
             counts(&self.groups),
-            self.members.added,
-            self.members.removed,
-            self.failures.len()
         )
     }
 }
