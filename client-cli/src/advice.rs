@@ -54,7 +54,10 @@ fn for_problem(problem: &Problem) -> String {
         }
         ProblemCode::NoGrant => format!("ask your administrator for a group that has access{quoting}"),
         ProblemCode::NotProvisioned => {
-            format!("sallyport login again in an hour, when the directory has caught up; or {}", tell())
+            format!(
+                "sallyport login again in an hour, when Entra has sent its changes (every 40 minutes); or {}",
+                tell()
+            )
         }
         ProblemCode::Conflict
         | ProblemCode::Internal

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use sallyport_audit::{EventName, Head, Record, verify};
 use sallyport_domain::Serial;
-use sallyport_protocol::admin::AuditVerdict;
+use sallyport_protocol::Namespace;
+use sallyport_protocol::admin::{AuditHead, AuditVerdict};
 use sallyport_store::{ReadTx, StoreError};
 
 use super::{App, AppError};
@@ -24,11 +25,18 @@ impl App {
 
     /// Folds the whole chain and compares what it says with what the tables say.
     pub async fn verify_audit(&self) -> Result<AuditVerdict, AppError> {
-        self.store().read(|tx| Ok(examine(tx)?)).await
+        let (head, problems) = self.store().read(|tx| Ok::<_, AppError>(examine(tx)?)).await?;
+        let hash = head.hash.to_string();
+        let signed = AuditHead { seq: head.seq, hash: hash.clone(), at: self.now() };
+        let signed_head = self
+            .keys()
+            .seal(&signed, Namespace::Audit)
+            .map_err(|error| AppError::internal("signing", error))?;
+        Ok(AuditVerdict { events: head.seq, head: hash, problems, signed_head })
     }
 }
 
-fn examine(tx: &dyn ReadTx) -> Result<AuditVerdict, StoreError> {
+fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
     let mut head = Head::GENESIS;
     let mut intended = BTreeSet::new();
     let mut problems = Vec::new();
@@ -45,7 +53,7 @@ fn examine(tx: &dyn ReadTx) -> Result<AuditVerdict, StoreError> {
         }
     }
     compare_certificates(tx, &mut intended, &mut problems)?;
-    Ok(AuditVerdict { events: head.seq, head: head.hash.to_string(), problems })
+    Ok((head, problems))
 }
 
 fn collect_intents(records: &[Record], intended: &mut BTreeSet<Serial>, problems: &mut Vec<String>) {

@@ -21,7 +21,6 @@ const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Debug)]
 pub(super) struct Intent {
     approved: Approved,
-    receipt: Receipt,
     row: CertificateRow,
 }
 
@@ -62,8 +61,7 @@ pub(super) fn intend(
     tx.append(&event.with("tbs", super::revocation::base64(&row.tbs)))?;
     let event = change.event(EventName::HostCertified).of_host(host.id).of_serial(row.serial);
     tx.append(&event.with("valid_until", row.valid_before.to_string()))?;
-    let receipt = Receipt::for_tbs(&row.tbs);
-    Ok(Intent { approved, receipt, row })
+    Ok(Intent { approved, row })
 }
 
 fn profile() -> Result<HostProfile, AppError> {
@@ -76,8 +74,10 @@ fn profile() -> Result<HostProfile, AppError> {
 impl App {
     /// Signs what is durable.
     pub(super) fn seal_host_certificate(&self, intent: Intent) -> Result<String, AppError> {
-        let Intent { approved, receipt, row } = intent;
-        let recorded = approved.recorded(&receipt).map_err(|error| AppError::internal("a record", error))?;
+        let Intent { approved, row } = intent;
+        let recorded = approved
+            .recorded(&Receipt::for_tbs(&row.tbs))
+            .map_err(|error| AppError::internal("a record", error))?;
         let issued =
             recorded.sign(&self.keys().host_ca).map_err(|error| AppError::internal("signing", error))?;
         self.note_issued(row.request, row.serial, None);

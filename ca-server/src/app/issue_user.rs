@@ -56,7 +56,7 @@ enum How {
 #[derive(Debug)]
 enum Intent {
     /// Just written.
-    New { approved: Approved, receipt: Receipt, session: SessionId },
+    New { approved: Approved, stored: Vec<u8>, session: SessionId },
     /// Written by an earlier try of the same request.
     Again { recorded: Recorded, session: SessionId },
 }
@@ -90,11 +90,12 @@ impl App {
         Ok(reply(issued, session))
     }
 
+    /// Called after the commit: only now is there something to have a receipt for.
     fn seal(&self, intent: Intent) -> Result<(IssuedCertificate, SessionId), AppError> {
         let (recorded, session) = match intent {
             Intent::Again { recorded, session } => (recorded, session),
-            Intent::New { approved, receipt, session } => {
-                let recorded = approved.recorded(&receipt);
+            Intent::New { approved, stored, session } => {
+                let recorded = approved.recorded(&Receipt::for_tbs(&stored));
                 (recorded.map_err(|error| AppError::internal("a record", error))?, session)
             }
         };
@@ -194,7 +195,7 @@ fn intend(
     tx.intend(&row)?;
     tx.use_token(&token_use(asked, &row)?)?;
     tx.append(&intended(change, asked, &row, session).of_user(person.id))?;
-    Ok(Intent::New { approved, receipt: Receipt::for_tbs(&row.tbs), session })
+    Ok(Intent::New { approved, stored: row.tbs, session })
 }
 
 fn certificate(

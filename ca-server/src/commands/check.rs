@@ -1,15 +1,24 @@
 use std::path::Path;
 
 use anyhow::Context;
+use sallyport_client::SystemClock;
+use sallyport_domain::Clock;
 
 use super::load_config;
+use super::start::tls_roots;
 use crate::config::{Tls, write_duration};
+use crate::serve::check_tls;
 use crate::signer::Keys;
 
 /// Reads everything that `serve` reads first, and opens nothing else.
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let config = load_config(path)?;
     let keys = Keys::load(&config.keys_path()).context("the keys of this CA cannot be used")?;
+    tls_roots(&config)?;
+    for listen in &config.listen {
+        let checked = check_tls(listen, &config.tls_path(), SystemClock.now());
+        checked.with_context(|| format!("TLS on {} cannot be set up", listen.address))?;
+    }
     println!("{} is fine", path.display());
     println!("  fingerprint   {}", keys.fingerprint());
     println!("  issuer        {}", config.ca.issuer);

@@ -8,7 +8,7 @@ use sallyport_store_sqlite::SqliteStore;
 
 use crate::app::AppError;
 use crate::cli::Init;
-use crate::config::{self, Template, Tls};
+use crate::config::{self, Template};
 use crate::private_file;
 use crate::serve::create_root;
 use crate::signer::Keys;
@@ -41,7 +41,7 @@ pub(super) async fn run(asked: &Init) -> anyhow::Result<()> {
             .with_context(|| format!("{} cannot be made", directory.display()))?;
     }
     let keys = Keys::create(&checked.keys_path())?;
-    if checked.listen.iter().any(|listen| matches!(listen.tls, Tls::Private { .. })) {
+    if checked.uses_private_root() {
         create_root(&checked.tls_path(), now).context("the private TLS root cannot be made")?;
     }
     let store = SqliteStore::open(&checked.store_path())?.into_store();

@@ -85,6 +85,11 @@ pub struct PrincipalsSection {
 }
 
 impl Config {
+    /// Whether some address is served under the root that `init` made.
+    pub fn uses_private_root(&self) -> bool {
+        self.listen.iter().any(|listen| matches!(listen.tls, Tls::Private { .. }))
+    }
+
     pub fn store_path(&self) -> PathBuf {
         self.directory.join("sallyport.db")
     }

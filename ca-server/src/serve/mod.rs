@@ -4,4 +4,4 @@ mod accept;
 mod tls;
 
 pub use accept::{bind, serve_socket, stopped};
-pub use tls::{create_root, root_pem};
+pub use tls::{check_tls, create_root, root_pem};

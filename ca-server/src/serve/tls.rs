@@ -68,6 +68,14 @@ pub fn root_pem(directory: &Path) -> Result<Option<String>, TlsError> {
     }
 }
 
+/// Reads what the listener would need, and throws it away.
+///
+/// # Errors
+/// As the listener would fail.
+pub fn check_tls(listen: &Listen, tls: &Path, now: Timestamp) -> Result<(), TlsError> {
+    server_config(listen, tls, now).map(drop)
+}
+
 /// The TLS side of one listener; `None` for plain HTTP.
 pub(super) fn server_config(
     listen: &Listen,

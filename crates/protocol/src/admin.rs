@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use sallyport_domain::{Generation, GrantId, GroupId, HostName, HostPatterns, Tags};
 use serde::{Deserialize, Serialize};
 
-use crate::ReportProblem;
+use crate::{ReportProblem, Signed};
 
 /// Relative to [`crate::path::ADMIN`].
 pub mod route {
@@ -114,6 +114,15 @@ pub struct GroupView {
     pub members: usize,
 }
 
+/// How far the chain had come at a time.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct AuditHead {
+    pub seq: u64,
+    /// Lower-case hex.
+    pub hash: String,
+    pub at: Timestamp,
+}
+
 /// `sallyport-ca audit verify`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct AuditVerdict {
@@ -122,4 +131,6 @@ pub struct AuditVerdict {
     pub head: String,
     /// Empty when the chain folds and agrees with the tables.
     pub problems: Vec<String>,
+    /// An [`AuditHead`] in namespace `sallyport-audit-v1`: kept elsewhere, it shows a chain that was rewritten later.
+    pub signed_head: Signed,
 }

@@ -168,7 +168,8 @@ fn leave(
         Ok(())
     })?;
     narrator.step("The next login is refused", || {
-        let refusal = laptop.login(MARA, &["--force"]).err().context("a disabled person logged in")?.to_string();
+        let refusal =
+            laptop.login(MARA, &["--force"]).err().context("a disabled person logged in")?.to_string();
         // The page's own words, from the error number on.
         let words = refusal.find("AADSTS").map_or(refusal.as_str(), |at| &refusal[at..]);
         Narrator::tell(words.split(" to continue").next().unwrap_or(words));

@@ -63,7 +63,8 @@ impl Report {
     #[must_use]
     pub fn summary(&self) -> String {
         let some = |counts: &[(u64, &str)]| {
-            let said = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+            let said =
+                counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
             let said = said.collect::<Vec<_>>().join(", ");
             if said.is_empty() { "nothing".to_owned() } else { said }
         };
