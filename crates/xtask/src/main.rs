@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own chores, each a single command that does its own set-up.
 
+mod bench;
 mod debian;
 mod demo;
 mod needs;
@@ -27,6 +28,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Measure certificates a second, beside raw signatures a second
+    Bench,
     /// Install what the tests and the demonstration need (crates/xtask/needs.toml)
     Setup,
     /// Set up, then check formatting, lints and licences, then run every test
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
 fn run(chore: Chore) -> Result<()> {
     match chore {
         Chore::AsRoot { command } => privilege::exec_as_root(&command),
+        Chore::Bench => bench::run(),
         Chore::Demo { keep } => demo::run(keep),
         Chore::Setup => setup::run(),
         Chore::Test => test::run(),
