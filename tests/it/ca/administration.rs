@@ -296,7 +296,18 @@ fn a_changed_store_does_not_verify() -> Result<()> {
     world.ca.command(&["audit", "verify"])?.ok()?;
 
     let store = world.ca.folder().join("sallyport.db");
+    // All of it into one file, whatever the last command left beside it.
+    rusqlite::Connection::open(&store)?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     let whole = std::fs::read(&store)?;
+    let restore = || {
+        for beside in ["sallyport.db-wal", "sallyport.db-shm"] {
+            match std::fs::remove_file(world.ca.folder().join(beside)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        std::fs::write(&store, &whole)
+    };
     let changes = [
         ("UPDATE audit SET body = replace(body, 'admin-changed', 'admin-charged')", "record"),
         ("DELETE FROM audit WHERE seq = 3", "record"),
@@ -309,7 +320,7 @@ fn a_changed_store_does_not_verify() -> Result<()> {
         drop(connection);
         let said = world.ca.command(&["audit", "verify"])?.refused()?;
         assert!(said.contains(place), "{sql}: {said}");
-        std::fs::write(&store, &whole)?;
+        restore()?;
     }
     world.ca.command(&["audit", "verify"])?.ok()?;
     Ok(())

@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 use jiff::SignedDuration;
+use reqwest::Method;
 use sallyport_client::SystemClock;
 use sallyport_domain::Clock as _;
-use sallyport_protocol::{IssueUserRequest, ProblemCode};
+use sallyport_protocol::{IssueUserRequest, ProblemCode, path};
 use sallyport_tests::World;
+use sallyport_tests::world::Answer;
 use serde_json::json;
 
 use super::{claims, respell};
@@ -30,6 +32,7 @@ fn while_the_policy_is_on() -> Result<()> {
     lives_four_hours_at_most(&world, &someone)?;
     counts_once(&world, &someone)?;
     counts_once_without_an_id_of_its_own(&world, &someone)?;
+    counts_once_in_a_race(&world, &someone)?;
     is_not_renewed(&world, &someone)?;
     let stranger = world.stranger("device-stranger")?;
     let token = world.token(&stranger, None)?;
@@ -69,6 +72,28 @@ fn counts_once_without_an_id_of_its_own(world: &World, someone: &sallyport_tests
     world.issue(&world.applicant()?.device(&token)?)?;
     world.refused(&world.applicant()?.device(&token)?, ProblemCode::TokenReplayed)?;
     world.refused(&world.applicant()?.device(&respell(&token))?, ProblemCode::TokenReplayed)?;
+    Ok(())
+}
+
+/// Many at once with one token and a key each: one gets a certificate.
+fn counts_once_in_a_race(world: &World, someone: &sallyport_tests::Someone) -> Result<()> {
+    let token = world.token(someone, None)?;
+    let asked: Vec<_> = (0..8).map(|_| world.applicant()?.device(&token)).collect::<Result<_>>()?;
+    let ask_at_once = |ask| {
+        let request = world.request(Method::POST, path::USER_CERTIFICATE).json(ask);
+        world.runtime().spawn(Answer::to(request))
+    };
+    let sent: Vec<_> = asked.iter().map(ask_at_once).collect();
+    let mut codes = Vec::new();
+    for answer in sent {
+        let answer = world.wait(answer)??;
+        codes.push(if answer.status == 200 { None } else { Some(answer.problem()?.code) });
+    }
+    assert_eq!(codes.iter().filter(|code| code.is_none()).count(), 1, "{codes:?}");
+    assert!(codes.iter().flatten().all(|code| *code == ProblemCode::TokenReplayed), "{codes:?}");
+    let record = world.record()?;
+    let intended: usize = asked.iter().map(|ask| record.certificates_for(&ask.public_key).len()).sum();
+    assert_eq!(intended, 1);
     Ok(())
 }
 

@@ -134,6 +134,12 @@ fn two_resources_with_one_object_id() -> Result<()> {
     }
     world.refused(&request, ProblemCode::NameConflict)?;
     world.refused(&other_request, ProblemCode::NameConflict)?;
+
+    // The claim withdrawn, each is who they were.
+    assert_eq!(claim(&world, &resource_by_name(&world, &other)?, &other.oid)?, 200);
+    for (request, name) in [(request, "zita"), (other_request, "zita.other")] {
+        assert!(world.issue(&request)?.principals.contains(&name.to_owned()));
+    }
     Ok(())
 }
 
@@ -162,8 +168,15 @@ fn state(world: &World, someone: &Someone) -> Result<(String, Option<String>)> {
 
 /// The id of the person's SCIM resource.
 fn resource(world: &World, someone: &Someone) -> Result<String> {
-    let filter = format!("/Users?filter=externalId+eq+%22{}%22", someone.oid);
-    let found = world.scim(Method::GET, &filter, None)?.json()?;
+    find(world, &format!("externalId+eq+%22{}%22", someone.oid))
+}
+
+fn resource_by_name(world: &World, someone: &Someone) -> Result<String> {
+    find(world, &format!("userName+eq+%22{}%22", someone.upn.replace('@', "%40")))
+}
+
+fn find(world: &World, filter: &str) -> Result<String> {
+    let found = world.scim(Method::GET, &format!("/Users?filter={filter}"), None)?.json()?;
     let id = found["Resources"][0]["id"].as_str().with_context(|| format!("{found}"))?;
     Ok(id.to_owned())
 }
