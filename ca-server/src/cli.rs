@@ -71,7 +71,7 @@ pub struct Init {
     #[arg(long, env = "SALLYPORT_DEVICE_LOGIN", value_enum, default_value_t = OffOn::Off)]
     pub device_login: OffOn,
     /// Names that hosts may have, as in `ssh_config`: `*.corp.example`. Without one, no host can be enrolled.
-    #[arg(long, env = "SALLYPORT_HOST_DOMAIN", value_name = "PATTERN", value_delimiter = ',')]
+    #[arg(long, env = "SALLYPORT_HOST_DOMAIN", value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
     pub host_domain: Vec<HostPattern>,
 }
 

@@ -1,13 +1,15 @@
 //! The chain: folded, compared with the tables, exported.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use sallyport_audit::{EventName, Head, Record, verify};
+use sallyport_audit::{Event, EventName, Head, Record, verify};
 use sallyport_domain::Serial;
 use sallyport_protocol::Namespace;
 use sallyport_protocol::admin::{AuditHead, AuditVerdict};
 use sallyport_store::{ReadTx, StoreError};
+use serde_json::Value;
 
+use super::revocation::base64;
 use super::{App, AppError};
 
 /// Records read at a time.
@@ -36,14 +38,28 @@ impl App {
     }
 }
 
+/// What the chain says there is, as far as it was folded.
+#[derive(Debug, Default)]
+struct Told {
+    /// To-be-signed content by serial, as base64.
+    certificates: BTreeMap<Serial, Option<String>>,
+    /// Group, tags and sudo of each grant.
+    grants: BTreeMap<String, [String; 3]>,
+}
+
 fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
     let mut head = Head::GENESIS;
-    let mut intended = BTreeSet::new();
+    let mut told = Told::default();
     let mut problems = Vec::new();
     loop {
         let records = tx.audit_after(head.seq, STEP)?;
         let Some(last) = records.last().map(Record::head) else { break };
-        collect_intents(&records, &mut intended, &mut problems);
+        for record in &records {
+            match record.event() {
+                Ok(event) => told.hear(&event),
+                Err(error) => problems.push(format!("record {}: {error}", record.seq)),
+            }
+        }
         match verify(head, records) {
             Ok(next) => head = next,
             Err(broken) => {
@@ -52,24 +68,38 @@ fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
             }
         }
     }
-    compare_certificates(tx, &mut intended, &mut problems)?;
+    compare_certificates(tx, told.certificates, &mut problems)?;
+    compare_grants(tx, told.grants, &mut problems)?;
     Ok((head, problems))
 }
 
-fn collect_intents(records: &[Record], intended: &mut BTreeSet<Serial>, problems: &mut Vec<String>) {
-    for record in records {
-        match record.event() {
-            Ok(event) if event.name == EventName::CertificateIntended => intended.extend(event.serial),
-            Ok(_) => {}
-            Err(error) => problems.push(format!("record {}: {error}", record.seq)),
+impl Told {
+    fn hear(&mut self, event: &Event) {
+        let text = |name: &str| event.detail.get(name).map(plain).unwrap_or_default();
+        match event.name {
+            EventName::CertificateIntended => {
+                let tbs = event.detail.get("tbs").and_then(Value::as_str).map(str::to_owned);
+                self.certificates.extend(event.serial.map(|serial| (serial, tbs)));
+            }
+            EventName::GrantAdded => {
+                self.grants.insert(text("grant"), ["group", "tags", "sudo"].map(text));
+            }
+            EventName::GrantRemoved => {
+                self.grants.remove(&text("grant"));
+            }
+            _ => {}
         }
     }
 }
 
-/// Each certificate has its intent in the chain, and each intent its certificate.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Each certificate is in the chain with its whole content, and each intent in the table.
 fn compare_certificates(
     tx: &dyn ReadTx,
-    intended: &mut BTreeSet<Serial>,
+    mut told: BTreeMap<Serial, Option<String>>,
     problems: &mut Vec<String>,
 ) -> Result<(), StoreError> {
     let mut after = None;
@@ -78,15 +108,41 @@ fn compare_certificates(
         let Some(last) = rows.last() else { break };
         after = Some(last.serial);
         for row in &rows {
-            if !intended.remove(&row.serial) {
-                problems.push(format!("certificate {} stands in the table and not in the chain", row.serial));
+            let serial = row.serial;
+            match told.remove(&serial) {
+                None => {
+                    problems.push(format!("certificate {serial} stands in the table and not in the chain"));
+                }
+                Some(tbs) if tbs.as_deref() != Some(base64(&row.tbs).as_str()) => {
+                    problems.push(format!(
+                        "certificate {serial} has another content in the table than in the chain"
+                    ));
+                }
+                Some(_) => {}
             }
         }
     }
     problems.extend(
-        intended
-            .iter()
-            .map(|serial| format!("certificate {serial} stands in the chain and not in the table")),
+        told.keys().map(|serial| format!("certificate {serial} stands in the chain and not in the table")),
     );
+    Ok(())
+}
+
+fn compare_grants(
+    tx: &dyn ReadTx,
+    mut told: BTreeMap<String, [String; 3]>,
+    problems: &mut Vec<String>,
+) -> Result<(), StoreError> {
+    for grant in tx.grants()? {
+        let row = [grant.group.to_string(), grant.tags.to_string(), grant.sudo.to_string()];
+        match told.remove(&grant.id.to_string()) {
+            None => problems.push(format!("grant {} stands in the table and not in the chain", grant.id)),
+            Some(said) if said != row => {
+                problems.push(format!("grant {} is another in the table than in the chain", grant.id));
+            }
+            Some(_) => {}
+        }
+    }
+    problems.extend(told.keys().map(|id| format!("grant {id} stands in the chain and not in the table")));
     Ok(())
 }

@@ -17,6 +17,8 @@ pub struct Change {
     selectors: Vec<Tags>,
     /// The revocation list moved: every host is concerned.
     everyone: bool,
+    /// Somebody who waits must look again, though no generation moved.
+    wake: bool,
 }
 
 impl Change {
@@ -48,17 +50,21 @@ impl Change {
         self.everyone = true;
     }
 
+    pub fn wake(&mut self) {
+        self.wake = true;
+    }
+
     /// Gives the concerned hosts their new generation; whether there are any.
     fn settle(&self, tx: &mut dyn WriteTx) -> Result<bool, StoreError> {
         if self.everyone {
             tx.set_krl_number(tx.krl_number()?.next(self.now))?;
         }
         if self.selectors.is_empty() && !self.everyone {
-            return Ok(false);
+            return Ok(self.wake);
         }
         let concerned =
             |tags: &Tags| self.everyone || self.selectors.iter().any(|selector| tags.satisfy(selector));
-        let mut moved = false;
+        let mut moved = self.wake;
         for host in tx.hosts()? {
             if host.state != HostState::Retired && concerned(&host.tags) {
                 tx.set_generation(host.id, host.generation.next(self.now))?;
@@ -80,7 +86,7 @@ impl App {
         let (value, moved) = self
             .store()
             .write(move |tx| {
-                let mut change = Change { now, request, selectors: Vec::new(), everyone: false };
+                let mut change = Change { now, request, selectors: Vec::new(), everyone: false, wake: false };
                 let value = work(tx, &mut change)?;
                 let moved = change.settle(tx)?;
                 Ok::<_, E>((value, moved))

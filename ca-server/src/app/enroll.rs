@@ -30,7 +30,14 @@ impl App {
         let app = self.clone();
         let outcome = self
             .change(request, now, move |tx, change| {
-                match admit(tx, change, &machine_key, &ask) {
+                let Some(token) = tx.enroll_token(&tokens::hash(&ask.token))? else {
+                    // Anybody can send anything: no event, or strangers could fill the disk.
+                    tracing::warn!(names = ?ask.names, "an enrolment with an unknown token was refused");
+                    return Err(refuse(
+                        "the enrolment token is unknown; ask for one: sallyport-ca enroll-token create",
+                    ));
+                };
+                match admit(tx, change, &machine_key, &ask, &token) {
                     Ok(host) => {
                         let intent = host_certificate::intend(tx, change, &app, &host, &host_key)?;
                         Ok(Ok((host, intent)))
@@ -39,7 +46,9 @@ impl App {
                     Err(AppError::Refused(refusal)) => {
                         let names: Vec<String> = ask.names.iter().map(ToString::to_string).collect();
                         let event = change.event(EventName::HostEnrollmentRefused).with("names", names);
-                        tx.append(&event.with("code", refusal.code.as_str()))?;
+                        tx.append(
+                            &event.with("token", token.id.to_string()).with("code", refusal.code.as_str()),
+                        )?;
                         Ok(Err(refusal))
                     }
                     Err(error) => Err(error),
@@ -59,6 +68,8 @@ impl App {
                 return Err(AppError::refused(ProblemCode::NotFound, detail));
             };
             tx.put_host(&HostRow { state: HostState::Retired, ..host.clone() })?;
+            // It may be waiting: it hears of its end now, not of a lease.
+            change.wake();
             let event =
                 change.event(EventName::HostRetired).of_host(host.id).with("name", host.name.to_string());
             tx.append(&event)?;
@@ -115,11 +126,16 @@ fn admit(
     change: &Change,
     machine_key: &PublicKey,
     ask: &EnrollRequest,
+    token: &EnrollTokenRow,
 ) -> Result<HostRow, AppError> {
-    let token = live_token(tx, change, &ask.token)?;
     if let Some(name) = ask.names.iter().find(|name| !token.names.allow(name)) {
         return Err(refuse(format!("{name} lies outside this token's name patterns ({})", token.names)));
     }
+    let host = new_host(change, machine_key, ask, token)?;
+    if let Some(known) = tx.host_by_machine(&host.machine_fingerprint)? {
+        return enrolled_before(known, &host);
+    }
+    check_live(change, token)?;
     for name in &ask.names {
         if tx.host_by_name(name)?.is_some() {
             let detail = format!(
@@ -128,12 +144,7 @@ fn admit(
             return Err(AppError::refused(ProblemCode::Conflict, detail));
         }
     }
-    let host = new_host(change, machine_key, ask, &token)?;
-    if tx.host_by_machine(&host.machine_fingerprint)?.is_some() {
-        let detail = "this machine key is enrolled already; run: sallyport-host status";
-        return Err(AppError::refused(ProblemCode::Conflict, detail));
-    }
-    tx.put_enroll_token(&EnrollTokenRow { uses_left: token.uses_left - 1, ..token.clone() })?;
+    tx.put_enroll_token(&EnrollTokenRow { uses_left: token.uses_left.saturating_sub(1), ..token.clone() })?;
     tx.put_host(&host)?;
     let names: Vec<String> = host.names.iter().map(ToString::to_string).collect();
     let event = change.event(EventName::HostEnrolled).of_host(host.id).with("names", names);
@@ -143,14 +154,27 @@ fn admit(
     Ok(host)
 }
 
-fn live_token(tx: &dyn WriteTx, change: &Change, secret: &str) -> Result<EnrollTokenRow, AppError> {
-    let token = tx.enroll_token(&tokens::hash(secret))?;
-    let live = |token: &EnrollTokenRow| {
-        token.revoked_at.is_none() && token.uses_left > 0 && token.expires_at > change.now
+/// The same machine asks for the same names again: the answer to its enrolment was lost, so it gets it again. It costs
+/// no use of the token, and gives nothing that the machine could not ask for as the host that it is.
+fn enrolled_before(known: HostRow, asked: &HostRow) -> Result<HostRow, AppError> {
+    let detail = match known.state {
+        HostState::Retired => "this machine's host was retired; run: sallyport-host leave, then enrol again",
+        _ if known.names != asked.names => {
+            "this machine is enrolled under other names; run: sallyport-host leave, retire it at the CA, then enrol again"
+        }
+        _ => return Ok(known),
     };
-    token.filter(live).ok_or_else(|| {
-        refuse("the enrolment token is unknown, used up, expired or revoked; ask for one: sallyport-ca enroll-token create")
-    })
+    Err(AppError::refused(ProblemCode::Conflict, detail))
+}
+
+fn check_live(change: &Change, token: &EnrollTokenRow) -> Result<(), AppError> {
+    let why = match token {
+        token if token.revoked_at.is_some() => "revoked",
+        token if token.expires_at <= change.now => "expired",
+        token if token.uses_left == 0 => "used up",
+        _ => return Ok(()),
+    };
+    Err(refuse(format!("the enrolment token is {why}; ask for one: sallyport-ca enroll-token create")))
 }
 
 fn new_host(

@@ -59,7 +59,12 @@ impl From<Refusal> for AppError {
 
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
-        Self::internal("the store", error)
+        match error {
+            StoreError::Busy => {
+                Self::refused(ProblemCode::TooMany, "the server is busy; try again in a moment")
+            }
+            error => Self::internal("the store", error),
+        }
     }
 }
 

@@ -27,9 +27,7 @@ impl App {
                 let detail = format!("there is no grant {id}; run: sallyport-ca admin grant ls");
                 return Err(AppError::refused(ProblemCode::NotFound, detail));
             };
-            tx.remove_grant(id)?;
-            change.touch_tags(grant.tags.clone());
-            tx.append(&removed(change, &grant))?;
+            remove(tx, change, &grant)?;
             Ok(())
         })
         .await
@@ -51,7 +49,7 @@ impl App {
 }
 
 /// The event of a grant that is gone.
-pub(super) fn removed(change: &Change, grant: &GrantRow) -> Event {
+fn removed(change: &Change, grant: &GrantRow) -> Event {
     let event = change.event(EventName::GrantRemoved).with("grant", grant.id.to_string());
     let event = event.with("group", grant.group.to_string()).with("tags", grant.tags.to_string());
     event.with("sudo", grant.sudo)
@@ -76,6 +74,20 @@ fn add(tx: &mut dyn WriteTx, change: &mut Change, ask: &AddGrant) -> Result<Gran
         }
     }
     Ok(view(&grant, group.display_name))
+}
+
+/// Takes the grant away; people whom no other grant reaches lose their certificates too.
+pub(super) fn remove(tx: &mut dyn WriteTx, change: &mut Change, grant: &GrantRow) -> Result<(), StoreError> {
+    tx.remove_grant(grant.id)?;
+    change.touch_tags(grant.tags.clone());
+    tx.append(&removed(change, grant))?;
+    let Some(group) = tx.group_by_id(grant.group)? else { return Ok(()) };
+    for member in tx.members(group.id)? {
+        if let Some(resource) = tx.resource(group.tenant, member)? {
+            people::revoke_if_out(tx, change, &resource)?;
+        }
+    }
+    Ok(())
 }
 
 fn row(group: GroupId, tags: Tags, sudo: bool, now: Timestamp) -> GrantRow {

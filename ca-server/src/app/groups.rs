@@ -85,9 +85,11 @@ impl App {
             let group = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
             change.touch_group(tx, id)?;
             // They go with the group; what opened a door never just vanishes from the record.
+            for member in tx.members(id)? {
+                remove(tx, change, &group, member)?;
+            }
             for grant in tx.grants_of(id)? {
-                tx.remove_grant(grant.id)?;
-                tx.append(&grants::removed(change, &grant))?;
+                grants::remove(tx, change, &grant)?;
             }
             tx.remove_group(tenant, id)?;
             let event = change.event(EventName::DirectoryGroupDeleted).with("group", id.to_string());
@@ -267,7 +269,7 @@ fn add(tx: &mut dyn WriteTx, change: &mut Change, row: &GroupRow, id: ResourceId
     people::settle(tx, change, &resource)
 }
 
-fn remove(
+pub(super) fn remove(
     tx: &mut dyn WriteTx,
     change: &mut Change,
     row: &GroupRow,
@@ -280,7 +282,7 @@ fn remove(
     let Some(resource) = tx.resource(row.tenant, id)? else { return Ok(()) };
     let event = member_event(change, EventName::DirectoryMemberRemoved, row, &resource.user_name);
     tx.append(&event.of_user(resource.user))?;
-    Ok(())
+    people::revoke_if_out(tx, change, &resource)
 }
 
 fn member_event(change: &Change, name: EventName, row: &GroupRow, user_name: &str) -> sallyport_audit::Event {

@@ -1,6 +1,6 @@
 //! Requests that a host signs: whose key, which second, and that each counts once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,8 +13,8 @@ use super::{App, AppError, Refusal};
 
 /// How far a request's time may be off.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
-/// Nonces remembered at most; more in ten minutes is no fleet, but an attack.
-const MOST_NONCES: usize = 2_000_000;
+/// Nonces of one host remembered at most; more in ten minutes is a host gone mad, and only that one is refused.
+const MOST_NONCES: usize = 20_000;
 
 /// A host that proved itself for one request.
 #[derive(Clone, Debug)]
@@ -26,8 +26,9 @@ pub struct AuthenticatedHost {
 
 /// The nonces that were seen, kept in memory only.
 ///
-/// That is enough because a request from before this server's start is refused with `clock_skew`: what an earlier
-/// process saw cannot be played to this one. The sender takes the time from the refusal and tries once more.
+/// A request from before this server's start is refused with `clock_skew`, so what an earlier process saw cannot be
+/// played to this one, unless the host's clock ran ahead: then by as much as it did, and to no more than an old report
+/// or a poll whose answer carries the old nonce. The sender takes the time from the refusal and tries once more.
 #[derive(Debug)]
 pub struct Nonces {
     started: Timestamp,
@@ -38,13 +39,13 @@ pub struct Nonces {
 #[derive(Debug)]
 struct Seen {
     since: Timestamp,
-    current: HashSet<(Fingerprint, String)>,
-    previous: HashSet<(Fingerprint, String)>,
+    current: HashMap<Fingerprint, HashSet<String>>,
+    previous: HashMap<Fingerprint, HashSet<String>>,
 }
 
 impl Nonces {
     pub fn new(now: Timestamp) -> Self {
-        let seen = Seen { since: now, current: HashSet::new(), previous: HashSet::new() };
+        let seen = Seen { since: now, current: HashMap::new(), previous: HashMap::new() };
         Self { started: now, seen: Mutex::new(seen) }
     }
 
@@ -67,7 +68,7 @@ impl Nonces {
         Ok(())
     }
 
-    /// Whether the nonce is new. Called after the signature held: a stranger cannot fill the memory.
+    /// Whether the nonce is new. Called for the keys of enrolled hosts only: a stranger cannot fill the memory.
     fn claim(&self, key: Fingerprint, nonce: &str, now: Timestamp) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // A request may be stamped one tolerance ahead and be played until one tolerance after: two in all.
@@ -75,11 +76,11 @@ impl Nonces {
             seen.previous = std::mem::take(&mut seen.current);
             seen.since = now;
         }
-        let entry = (key, nonce.to_owned());
-        if seen.previous.contains(&entry) || seen.current.len() >= MOST_NONCES {
+        if seen.previous.get(&key).is_some_and(|nonces| nonces.contains(nonce)) {
             return false;
         }
-        seen.current.insert(entry)
+        let nonces = seen.current.entry(key).or_default();
+        nonces.len() < MOST_NONCES && nonces.insert(nonce.to_owned())
     }
 }
 
@@ -88,7 +89,7 @@ fn unauthorized(detail: &str) -> Refusal {
 }
 
 impl App {
-    /// Checks time, signature and nonce of a request by the holder of `key`.
+    /// Checks time and signature of a request by the holder of `key`. Whether its nonce counts is for the caller.
     pub fn check_signed_request(
         &self,
         signature: &RequestSignature,
@@ -97,11 +98,7 @@ impl App {
     ) -> Result<(), Refusal> {
         let now = self.now();
         self.0.nonces.check_time(signature.ts, now)?;
-        signature.verify(request, key).map_err(|_| unauthorized("the request's signature does not hold"))?;
-        if !self.0.nonces.claim(signature.key, &signature.nonce, now) {
-            return Err(unauthorized("this nonce was used before; sign the request again"));
-        }
-        Ok(())
+        signature.verify(request, key).map_err(|_| unauthorized("the request's signature does not hold"))
     }
 
     /// The enrolled host behind a signed request.
@@ -123,6 +120,9 @@ impl App {
             .map_err(|error: ssh_key::Error| AppError::internal("a host's key", error))?;
         let request = SignedRequest { method, path_and_query, body, ca: self.keys().fingerprint() };
         self.check_signed_request(signature, &request, &key)?;
+        if !self.0.nonces.claim(signature.key, &signature.nonce, self.now()) {
+            return Err(unauthorized("this nonce was used before; sign the request again").into());
+        }
         Ok(AuthenticatedHost { host, nonce: signature.nonce.clone() })
     }
 }

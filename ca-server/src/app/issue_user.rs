@@ -7,7 +7,7 @@ mod token;
 
 use jiff::{SignedDuration, Timestamp};
 use sallyport_audit::{Event, EventName};
-use sallyport_domain::{RequestId, SessionId};
+use sallyport_domain::{RequestId, SessionId, Subject};
 use sallyport_entra::Verified;
 use sallyport_issuance::{
     Approved, CriticalOptions, IssuedCertificate, KeyId, PlainKey, Receipt, Recorded, UserCertificate,
@@ -58,7 +58,7 @@ enum Intent {
     /// Just written.
     New { approved: Approved, stored: Vec<u8>, session: SessionId },
     /// Written by an earlier try of the same request.
-    Again { recorded: Recorded, session: SessionId },
+    Again { recorded: Recorded, session: SessionId, due: Due },
 }
 
 impl App {
@@ -70,16 +70,20 @@ impl App {
         let now = self.now();
         let proven = proof::check(&ask, self.keys().fingerprint())?;
         let token = self.verify_token(&ask.id_token, now).await?;
-        let asked = self.establish(ask, proven, token)?;
+        let subject = token.subject;
+        let asked = match self.establish(ask, proven, token) {
+            Ok(asked) => asked,
+            Err(refusal) => return self.refuse_at_once(request, now, subject, refusal).await,
+        };
         let app = self.clone();
         let outcome = self
             .change(request, now, move |tx, change| {
                 let Some(person) = tx.person_by_subject(asked.token.subject)? else {
-                    return refuse(tx, change, &asked, None, person::not_provisioned(&asked.token));
+                    return refuse(tx, change, subject, None, person::not_provisioned(&asked.token));
                 };
                 match grant(tx, change, &app, &asked, &person) {
                     Ok(intent) => Ok(Ok((intent, person.id))),
-                    Err(AppError::Refused(refusal)) => refuse(tx, change, &asked, Some(&person), refusal),
+                    Err(AppError::Refused(refusal)) => refuse(tx, change, subject, Some(&person), refusal),
                     Err(error) => Err(error),
                 }
             })
@@ -90,18 +94,64 @@ impl App {
         Ok(reply(issued, session))
     }
 
+    /// The token is good and the rest of the request is not: perhaps a stolen token, so it is an event.
+    async fn refuse_at_once<T>(
+        &self,
+        request: RequestId,
+        now: Timestamp,
+        subject: Subject,
+        refusal: Refusal,
+    ) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+    {
+        let refused = self
+            .change(request, now, move |tx, change| {
+                let person = tx.person_by_subject(subject)?;
+                refuse(tx, change, subject, person.as_ref(), refusal)
+            })
+            .await?;
+        refused.map_or_else(
+            |refusal| Err(refusal.into()),
+            |_| Err(AppError::internal("a refusal", "it was none")),
+        )
+    }
+
     /// Called after the commit: only now is there something to have a receipt for.
     fn seal(&self, intent: Intent) -> Result<(IssuedCertificate, SessionId), AppError> {
-        let (recorded, session) = match intent {
-            Intent::Again { recorded, session } => (recorded, session),
+        let sign = |recorded: Recorded| {
+            recorded.sign(&self.keys().user_ca).map_err(|error| AppError::internal("signing", error))
+        };
+        match intent {
             Intent::New { approved, stored, session } => {
                 let recorded = approved.recorded(&Receipt::for_tbs(&stored));
-                (recorded.map_err(|error| AppError::internal("a record", error))?, session)
+                Ok((sign(recorded.map_err(|error| AppError::internal("a record", error))?)?, session))
             }
-        };
-        let issued =
-            recorded.sign(&self.keys().user_ca).map_err(|error| AppError::internal("signing", error))?;
-        Ok((issued, session))
+            Intent::Again { recorded, session, due } => {
+                let issued = sign(recorded)?;
+                if due.covers(&issued) {
+                    return Ok((issued, session));
+                }
+                Err(AppError::internal("a stored certificate", "it is not what this request may have"))
+            }
+        }
+    }
+}
+
+/// What a request may have now. A stored certificate is handed out again only inside of it: the row may have been
+/// written by somebody else.
+#[derive(Debug)]
+struct Due {
+    key: PlainKey,
+    principals: Vec<String>,
+    until: Timestamp,
+}
+
+impl Due {
+    fn covers(&self, issued: &IssuedCertificate) -> bool {
+        let same_key = ssh_key::Certificate::from_openssh(&issued.line)
+            .is_ok_and(|certificate| certificate.public_key() == self.key.public_key().key_data());
+        same_key && issued.principals == self.principals && issued.valid_before <= self.until
     }
 }
 
@@ -121,11 +171,10 @@ type Outcome = Result<(Intent, sallyport_domain::UserId), Refusal>;
 fn refuse(
     tx: &mut dyn WriteTx,
     change: &Change,
-    asked: &Asked,
+    subject: Subject,
     person: Option<&PersonRow>,
     refusal: Refusal,
 ) -> Result<Outcome, AppError> {
-    let subject = asked.token.subject;
     let mut event = change.event(EventName::CertificateRefused).with("code", refusal.code.as_str());
     event = event.with("tenant", subject.tenant.to_string()).with("object_id", subject.object.to_string());
     if let Some(person) = person {
@@ -147,14 +196,20 @@ fn grant(
     let login = asked.how.login(tx, person, change.now)?;
     let entitlement = person::entitle(tx, app, asked, person, login, change.now)?;
     if let Some(used) = tx.token_use(asked.token.token_id.as_str())? {
-        return again(tx, asked, &used, change.now);
+        return again(tx, asked, &used, &entitlement, change.now);
     }
     let session = asked.how.session(tx, change, asked, person)?;
     intend(tx, change, app, asked, person, &entitlement, session)
 }
 
 /// The same request within two minutes gets the very same certificate; anything else is a replay.
-fn again(tx: &dyn WriteTx, asked: &Asked, used: &TokenUse, now: Timestamp) -> Result<Intent, AppError> {
+fn again(
+    tx: &dyn WriteTx,
+    asked: &Asked,
+    used: &TokenUse,
+    entitlement: &Entitlement,
+    now: Timestamp,
+) -> Result<Intent, AppError> {
     let replayed = || Refusal::new(ProblemCode::TokenReplayed, "this sign-in was used before; sign in again");
     if used.purpose != asked.purpose || now.duration_since(used.used_at) > RETRY {
         return Err(replayed().into());
@@ -163,7 +218,9 @@ fn again(tx: &dyn WriteTx, asked: &Asked, used: &TokenUse, now: Timestamp) -> Re
     let CertificateKind::User { session, .. } = row.kind else { return Err(replayed().into()) };
     let recorded =
         Recorded::from_store(row.tbs).map_err(|error| AppError::internal("a recorded certificate", error))?;
-    Ok(Intent::Again { recorded, session })
+    let principals = entitlement.principals.to_strings();
+    let due = Due { key: asked.key.clone(), principals, until: entitlement.valid_before };
+    Ok(Intent::Again { recorded, session, due })
 }
 
 fn intend(

@@ -62,13 +62,17 @@ pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow)
         None => (UserState::Active, None),
     };
     if person.state == UserState::Active && person.posix_name.is_none() && is_granted(tx, resource.id)? {
-        pin(tx, &mut person)?;
+        (person.posix_name, person.uid) = pin(tx, &person)?.unzip();
+        if person.posix_name.is_none() {
+            (person.state, person.reason) = (UserState::Conflict, Some(ConflictReason::NoUid));
+        }
     }
     if person == before {
         return Ok(());
     }
     tx.put_person(&person)?;
-    if person.state != before.state || person.posix_name != before.posix_name {
+    if person.state != before.state || person.posix_name != before.posix_name || person.guest != before.guest
+    {
         change.touch_groups_of(tx, resource.id)?;
     }
     announce(tx, change, &before, &person)
@@ -142,13 +146,28 @@ fn name_conflict(tx: &mut dyn WriteTx, person: &PersonRow) -> Result<Option<Conf
     Ok(taken.then_some(ConflictReason::NameTaken))
 }
 
-/// Name and uid, for ever. Called once [`name_conflict`] found none.
-fn pin(tx: &mut dyn WriteTx, person: &mut PersonRow) -> Result<(), StoreError> {
+/// Name and uid, for ever; `None` when all uids are handed out. Called once [`name_conflict`] found none.
+fn pin(tx: &mut dyn WriteTx, person: &PersonRow) -> Result<Option<(PosixName, Uid)>, StoreError> {
     let next = tx.last_uid()?.map_or(UidRange::DEFAULT.first, |last| last.value() + 1);
-    if let (Ok(name), Ok(uid)) = (PosixName::from_user_name(&person.user_name), Uid::try_from(next)) {
-        person.posix_name = Some(name);
-        person.uid = Some(uid);
+    Ok(PosixName::from_user_name(&person.user_name).ok().zip(Uid::try_from(next).ok()))
+}
+
+/// A person whom no grant reaches any more keeps no certificate: a host without the agent would still let it in.
+pub fn revoke_if_out(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    resource: &ResourceRow,
+) -> Result<(), StoreError> {
+    if is_granted(tx, resource.id)? {
+        return Ok(());
     }
+    let revoked = tx.end_sessions(resource.user, change.now)?;
+    if revoked == 0 {
+        return Ok(());
+    }
+    change.revoked();
+    let event = change.event(EventName::CertificatesRevoked).of_user(resource.user);
+    tx.append(&event.with("why", "no grant is left").with("certificates_revoked", revoked))?;
     Ok(())
 }
 

@@ -30,6 +30,10 @@ impl App {
             let now = app.now();
             let noted = app
                 .change(request, now, move |tx, change| {
+                    // A retry gets the same certificate, which was issued before.
+                    if tx.certificate(serial)?.is_none_or(|row| row.issued_at.is_some()) {
+                        return Ok(());
+                    }
                     tx.mark_issued(serial, now)?;
                     let event = change.event(EventName::CertificateIssued).of_serial(serial);
                     tx.append(&user.map_or(event.clone(), |user| event.of_user(user)))?;

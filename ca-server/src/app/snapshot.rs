@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use sallyport_domain::{Generation, GroupId, Principal, Serial};
+use sallyport_domain::{Generation, GroupId, HostState, Principal, Serial};
 use sallyport_krl::Krl;
 use sallyport_policy::{Access, Grant, Resident, host_access};
 use sallyport_protocol::{Account, Content, Lease, Namespace, SnapshotHeader, SnapshotReply, sha256_hex};
@@ -45,7 +45,7 @@ impl App {
     async fn current(&self, from: &AuthenticatedHost) -> Result<HostRow, AppError> {
         let id = from.host.id;
         let host = self.store().read(move |tx| Ok::<_, AppError>(tx.host(id)?)).await?;
-        host.ok_or_else(|| {
+        host.filter(|host| host.state != HostState::Retired).ok_or_else(|| {
             let detail = "this machine is not enrolled here any more; run: sallyport-host enroll";
             Refusal::new(sallyport_protocol::ProblemCode::Unauthorized, detail).into()
         })
@@ -53,13 +53,13 @@ impl App {
 
     async fn seal_snapshot(&self, host: HostRow) -> Result<SnapshotReply, AppError> {
         let now = self.now();
-        let id = host.id;
+        let (id, guests) = (host.id, self.config().login.guests);
         let (host, access, number, serials) = self
             .store()
             .read(move |tx| {
                 // Read again, so that content and generation are of one state.
                 let host = tx.host(id)?.unwrap_or(host);
-                let access = access(tx, &host)?;
+                let access = access(tx, &host, guests)?;
                 Ok::<_, AppError>((host, access, tx.krl_number()?, tx.revoked_serials(now)?))
             })
             .await?;
@@ -133,14 +133,14 @@ impl App {
 }
 
 /// What the tables say of everybody whom some grant might let in; who of them may enter is policy's to say.
-fn access(tx: &dyn ReadTx, host: &HostRow) -> Result<Vec<Access>, StoreError> {
+fn access(tx: &dyn ReadTx, host: &HostRow, guests: bool) -> Result<Vec<Access>, StoreError> {
     let grants: Vec<Grant> =
         tx.grants()?.into_iter().map(policy_grant).filter(|grant| grant.reaches(&host.tags)).collect();
     let groups: BTreeSet<GroupId> = grants.iter().map(|grant| grant.group).collect();
     let mut residents = Vec::new();
     for group in groups {
-        residents
-            .extend(tx.people_in(group)?.into_iter().filter_map(resident).map(|resident| (group, resident)));
+        let people = tx.people_in(group)?.into_iter().filter(|person| guests || !person.guest);
+        residents.extend(people.filter_map(resident).map(|resident| (group, resident)));
     }
     Ok(host_access(&host.tags, &grants, residents.iter().map(|(group, resident)| (*group, resident))))
 }

@@ -9,7 +9,7 @@ use sallyport_store::{self as store, ReadTx, ResourceRow, StoreError, WriteTx};
 use serde_json::{Map, Value};
 
 use super::change::Change;
-use super::{App, DirectoryError, people};
+use super::{App, DirectoryError, groups, people};
 
 /// A list as it is asked for.
 #[derive(Clone, Debug)]
@@ -74,6 +74,11 @@ impl App {
         self.change(request, self.now(), move |tx, change| {
             let before = tx.resource(tenant, id)?.ok_or_else(|| not_found(id))?;
             change.touch_groups_of(tx, id)?;
+            for group in tx.groups_of(id)? {
+                if let Some(group) = tx.group(tenant, group)? {
+                    groups::remove(tx, change, &group, id)?;
+                }
+            }
             tx.remove_resource(tenant, id)?;
             people::bury(tx, change, before.user)?;
             people::settle_claimants(tx, change, &before).map_err(Into::into)

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use sallyport_client::{AdminClient, ClientError};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use super::load_config;
 use super::start::{Ownership, start};
 use crate::config::{Config, Surface};
 use crate::http::router;
-use crate::serve::serve_socket;
+use crate::serve::bind_socket;
 
 /// Another command may hold the store for a moment; a server that starts or stops, a little longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,18 +55,11 @@ where
     let app = start(config, ownership)?;
     let (stopper, stop) = watch::channel(false);
     let routes = router(&app, &[Surface::Admin].into());
-    let path = socket.clone();
-    let server = tokio::spawn(async move { serve_socket(&path, routes, stop).await });
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while UnixStream::connect(&socket).await.is_err() {
-        if server.is_finished() || tokio::time::Instant::now() > deadline {
-            bail!("{} cannot be made", socket.display());
-        }
-        tokio::time::sleep(STEP).await;
-    }
+    let bound = bind_socket(&socket).with_context(|| format!("{} cannot be made", socket.display()))?;
+    let server = tokio::spawn(bound.serve(routes, stop));
     let result = work(AdminClient::over_socket(&socket)?).await;
     // The server hears the switch or is gone already.
     let _ = stopper.send(true);
-    server.await??;
+    server.await?;
     Ok(result?)
 }

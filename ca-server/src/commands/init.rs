@@ -6,6 +6,7 @@ use sallyport_audit::{Event, EventName};
 use sallyport_domain::Clock;
 use sallyport_store_sqlite::SqliteStore;
 
+use super::start::Ownership;
 use crate::app::AppError;
 use crate::cli::Init;
 use crate::config::{self, Template};
@@ -27,12 +28,12 @@ pub(super) async fn run(asked: &Init) -> anyhow::Result<()> {
     }
     let text = template(asked);
     let now = SystemClock.now();
+    let checked = config::check_text(&path, &text)?;
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&asked.directory)
         .with_context(|| format!("{} cannot be made", asked.directory.display()))?;
-    let checked = config::check_text(&path, &text)?;
     for directory in [checked.keys_path(), checked.tls_path()] {
         DirBuilder::new()
             .recursive(true)
@@ -44,6 +45,7 @@ pub(super) async fn run(asked: &Init) -> anyhow::Result<()> {
     if checked.uses_private_root() {
         create_root(&checked.tls_path(), now).context("the private TLS root cannot be made")?;
     }
+    let _ownership = Ownership::take(&checked)?;
     let store = SqliteStore::open(&checked.store_path())?.into_store();
     let fingerprint = keys.fingerprint();
     store

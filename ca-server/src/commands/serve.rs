@@ -1,6 +1,8 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use sallyport_client::SystemClock;
+use sallyport_domain::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -9,11 +11,14 @@ use super::start::{Ownership, start};
 use crate::config::Surface;
 use crate::http::router;
 use crate::jobs;
-use crate::log::Chain;
-use crate::serve::{bind, serve_socket};
+use crate::serve::{bind, bind_socket, check_tls};
 
 pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let config = load_config(path)?;
+    for listen in &config.listen {
+        let checked = check_tls(listen, &config.tls_path(), SystemClock.now());
+        checked.with_context(|| format!("TLS on {} cannot be set up", listen.address))?;
+    }
     let Some(ownership) = Ownership::take(&config)? else {
         bail!(
             "another sallyport-ca has this store open; stop it first, or use `sallyport-ca admin …`, which talks to it"
@@ -30,12 +35,8 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     }
     let admin = router(&app, &[Surface::Admin].into());
     let socket = config.socket_path();
-    let admin_stop = stop.clone();
-    running.spawn(async move {
-        if let Err(error) = serve_socket(&socket, admin, admin_stop).await {
-            tracing::error!(error = %Chain(&error), "the administrators' socket cannot be served");
-        }
-    });
+    let socket = bind_socket(&socket).with_context(|| format!("{} cannot be made", socket.display()))?;
+    running.spawn(socket.serve(admin, stop.clone()));
     running.spawn(jobs::run(app.clone(), stop));
     app.note_start().await?;
     eprintln!("ready: {}", app.keys().fingerprint());

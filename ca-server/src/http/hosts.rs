@@ -73,6 +73,7 @@ async fn enroll(
         body: &sealed.body.0,
         ca: app.keys().fingerprint(),
     };
+    // The nonce is not remembered: anybody may bring a key. What counts once is the token.
     app.check_signed_request(&sealed.signature, &signed, &key)?;
     Ok(Json(app.enroll_host(request, key, ask).await?))
 }

@@ -28,6 +28,8 @@ use crate::config::Surface;
 const SMALL_BODY: usize = 64 * 1024;
 /// What Entra may send in one request.
 const SCIM_BODY: usize = 1024 * 1024;
+/// Folding a long audit chain takes its time.
+const ADMIN_TIMEOUT: Duration = Duration::from_mins(15);
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Above the longest poll that a host may ask for.
 const POLL_TIMEOUT: Duration = Duration::from_secs(90);
@@ -37,7 +39,7 @@ pub fn router(app: &App, surfaces: &BTreeSet<Surface>) -> Router {
     let mut router = Router::new();
     for surface in surfaces {
         router = router.merge(match surface {
-            Surface::Admin => limited(admin::routes(), SMALL_BODY, TIMEOUT),
+            Surface::Admin => limited(admin::routes(), SMALL_BODY, ADMIN_TIMEOUT),
             Surface::Hosts => limited(hosts::routes(), SMALL_BODY, POLL_TIMEOUT),
             Surface::Login => limited(login::routes(), SMALL_BODY, TIMEOUT),
             Surface::Ops => limited(ops::routes(), SMALL_BODY, TIMEOUT),

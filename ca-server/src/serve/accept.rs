@@ -1,7 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +18,16 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
+use super::peers::Peers;
 use super::tls::{TlsError, server_config};
 use crate::config::Listen;
 
 /// Connections at once on one listener: a host holds one for its long poll.
 const CONNECTIONS: usize = 8192;
+/// Of them, from one address: a fleet behind one proxy or NAT fits, a single machine cannot take all.
+const CONNECTIONS_OF_ONE: usize = 2048;
+/// Connections at once on the administrators' socket.
+const ADMINISTRATORS: usize = 64;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take over its headers, between requests too.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
@@ -78,23 +83,25 @@ impl Bound {
     pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let peers = Peers::default();
         let acceptor = self.tls.map(TlsAcceptor::from);
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 () = stopped(&mut stop) => break,
             };
-            let Ok((stream, _)) = accepted else {
+            let Ok((stream, address)) = accepted else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
+            let Some(seat) = peers.seat(address.ip(), CONNECTIONS_OF_ONE) else { continue };
             // Over the limit, the connection is closed at once: better than a queue nobody sees.
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
             let router = router.clone();
             let acceptor = acceptor.clone();
             let watcher = graceful.watcher();
             tokio::spawn(async move {
-                let _place = place;
+                let _held = (place, seat);
                 // A peer that hangs up or speaks nonsense is its own problem.
                 let _ = connection(stream, acceptor, router, watcher).await;
             });
@@ -141,11 +148,16 @@ async fn http(
     let _ = watcher.watch(connection).await;
 }
 
-/// Serves the administrators' socket: mode 0600, and only for root and the server's own user.
-///
+/// The administrators' socket: mode 0600.
+#[derive(Debug)]
+pub struct BoundSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
 /// # Errors
-/// When the socket cannot be made.
-pub async fn serve_socket(path: &Path, router: Router, mut stop: watch::Receiver<bool>) -> io::Result<()> {
+/// When the socket cannot be made: the path is over 107 bytes long, or the file system has no sockets.
+pub fn bind_socket(path: &Path) -> io::Result<BoundSocket> {
     // The store's lock is held: a socket that lies here is a dead server's.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -153,26 +165,37 @@ pub async fn serve_socket(path: &Path, router: Router, mut stop: watch::Receiver
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    let graceful = GracefulShutdown::new();
-    let me = nix::unistd::geteuid().as_raw();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => break,
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        let Ok(credentials) = stream.peer_cred() else { continue };
-        if credentials.uid() != 0 && credentials.uid() != me {
-            continue;
+    Ok(BoundSocket { listener, path: path.to_owned() })
+}
+
+impl BoundSocket {
+    /// Serves root and the server's own user, by the kernel's word, until `stop` turns true.
+    pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
+        let graceful = GracefulShutdown::new();
+        let me = nix::unistd::geteuid().as_raw();
+        let places = Arc::new(Semaphore::new(ADMINISTRATORS));
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = stopped(&mut stop) => break,
+            };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let Ok(credentials) = stream.peer_cred() else { continue };
+            if credentials.uid() != 0 && credentials.uid() != me {
+                continue;
+            }
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+            let (router, watcher) = (router.clone(), graceful.watcher());
+            tokio::spawn(async move {
+                let _place = place;
+                http(stream, router, watcher).await;
+            });
         }
-        let router = router.clone();
-        let watcher = graceful.watcher();
-        tokio::spawn(async move { http(stream, router, watcher).await });
+        // Gone with the server, or swept by the next.
+        let _ = std::fs::remove_file(&self.path);
+        let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
     }
-    let _ = std::fs::remove_file(path);
-    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
-    Ok(())
 }

@@ -1,7 +1,8 @@
 //! From sockets to requests: TLS, limits on connections and time, orderly shutdown.
 
 mod accept;
+mod peers;
 mod tls;
 
-pub use accept::{bind, serve_socket, stopped};
+pub use accept::{bind, bind_socket, stopped};
 pub use tls::{check_tls, create_root, root_pem};

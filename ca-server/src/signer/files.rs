@@ -19,7 +19,11 @@ const NOT_PRIVATE: u32 = 0o077;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    #[error("{} exists; a CA's key is never overwritten", .0.display())]
+    #[error(
+        "{} exists, and a CA's key is never overwritten\n  after an init that was cut off, when nobody trusts the key yet: \
+         remove the directory and run init again",
+        .0.display()
+    )]
     Exists(PathBuf),
     #[error("{} cannot be read or written", path.display())]
     Io {

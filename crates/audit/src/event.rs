@@ -94,6 +94,8 @@ names! {
     CertificateIntended = "certificate.intended",
     CertificateIssued = "certificate.issued",
     CertificateRefused = "certificate.refused",
+    /// All that a person had and that was still valid.
+    CertificatesRevoked = "certificate.revoked",
     DirectoryConflict = "directory.conflict",
     DirectoryGroupChanged = "directory.group_changed",
     DirectoryGroupCreated = "directory.group_created",

@@ -40,6 +40,8 @@ pub enum ConflictReason {
     NameImpossible,
     NameReserved,
     NameTaken,
+    /// Every uid of the block was handed out.
+    NoUid,
 }
 
 macro_rules! as_text {
@@ -77,4 +79,5 @@ as_text!(ConflictReason {
     NameImpossible = "name_impossible",
     NameReserved = "name_reserved",
     NameTaken = "name_taken",
+    NoUid = "no_uid",
 });

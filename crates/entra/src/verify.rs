@@ -52,6 +52,8 @@ pub struct Verified {
     /// A label and a hint, never an identity.
     pub preferred_username: Option<String>,
     pub name: Option<String>,
+    /// Of another tenant, or marked as a guest.
+    pub guest: bool,
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -113,7 +115,8 @@ pub fn verify(token: &str, keys: &KeySet, expect: &Expect, now: Timestamp) -> Re
     }
     check_key_issuer(key, subject.tenant, expect)?;
     let issued_at = check_times(claims, now, expect.token_max_age)?;
-    if !expect.guests && is_guest(extra, &expect.issuer) {
+    let guest = is_guest(extra, &expect.issuer);
+    if guest && !expect.guests {
         return Err(TokenError::GuestRefused);
     }
     Ok(Verified {
@@ -123,6 +126,7 @@ pub fn verify(token: &str, keys: &KeySet, expect: &Expect, now: Timestamp) -> Re
         nonce: claims.nonce().map(|nonce| nonce.secret().clone()),
         preferred_username: claims.preferred_username().map(|name| name.to_string()),
         name: claims.name().and_then(|name| name.get(None)).map(|name| name.to_string()),
+        guest,
         issued_at,
         expires_at: timestamp(claims.expiration()).ok_or(Flaw::Claim("exp"))?,
     })

@@ -61,7 +61,7 @@ pub(super) fn entitle(
         user: person.id,
         state: person.state,
         reason: person.reason,
-        guest: person.guest,
+        guest: person.guest || asked.token.guest,
         name: person.posix_name.clone(),
         groups,
         assigned: BTreeSet::new(),

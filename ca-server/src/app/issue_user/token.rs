@@ -16,7 +16,8 @@ impl App {
             audience: config.ca.client_id.clone(),
             tenants: vec![config.ca.tenant],
             token_max_age: config.login.token_max_age,
-            guests: config.login.guests,
+            // Policy refuses them, where the refusal becomes an event.
+            guests: true,
         };
         self.issuer().verify(token, &expect, now).await.map_err(|error| refusal(&error).into())
     }
@@ -28,7 +29,7 @@ impl App {
         ask: IssueUserRequest,
         proven: Proven,
         token: Verified,
-    ) -> Result<Asked, AppError> {
+    ) -> Result<Asked, Refusal> {
         let how = match ask.previous {
             Some(previous) => {
                 How::Renewal(Renewal::check(self.keys(), &previous, token.nonce.clone(), &proven.message)?)

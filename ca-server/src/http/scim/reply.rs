@@ -6,8 +6,10 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use sallyport_protocol::ProblemCode;
 use sallyport_scim::json::parse_object;
 use sallyport_scim::{ScimError, error_body};
+use sallyport_store::StoreError;
 use serde_json::{Map, Value};
 
 use crate::app::{AppError, DirectoryError};
@@ -44,6 +46,7 @@ impl IntoResponse for Reply {
 /// A SCIM refusal (RFC 7644, section 3.12).
 #[derive(Debug)]
 pub enum ScimFailure {
+    Busy,
     Internal,
     MethodNotAllowed,
     Scim(ScimError),
@@ -61,6 +64,7 @@ impl From<DirectoryError> for ScimFailure {
     fn from(error: DirectoryError) -> Self {
         match error {
             DirectoryError::Scim(error) => Self::Scim(error),
+            DirectoryError::Store(StoreError::Busy) => Self::Busy,
             DirectoryError::Store(source) => Self::internal(&source),
         }
     }
@@ -68,7 +72,10 @@ impl From<DirectoryError> for ScimFailure {
 
 impl From<AppError> for ScimFailure {
     fn from(error: AppError) -> Self {
-        Self::internal(&error)
+        match error {
+            AppError::Refused(refusal) if refusal.code == ProblemCode::TooMany => Self::Busy,
+            error => Self::internal(&error),
+        }
     }
 }
 
@@ -82,6 +89,7 @@ impl ScimFailure {
 impl IntoResponse for ScimFailure {
     fn into_response(self) -> Response {
         let (status, body) = match self {
+            Self::Busy => (429, error_body(429, None, "the server is busy; try again")),
             Self::Internal => (500, error_body(500, None, "something failed inside; try again")),
             Self::MethodNotAllowed => (405, error_body(405, None, "this address does not know that method")),
             Self::Scim(error) => (error.status(), error.body()),
@@ -93,6 +101,9 @@ impl IntoResponse for ScimFailure {
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = Reply { status, body, location: None }.into_response();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
