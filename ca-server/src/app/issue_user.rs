@@ -193,7 +193,12 @@ fn grant(
     person: &PersonRow,
 ) -> Result<Intent, AppError> {
     person::check_address(asked, person)?;
-    let login = asked.how.login(tx, person, change.now)?;
+    let login = asked.how.login(tx, person, change.now);
+    if login.is_err() {
+        // Why a session ended is said where it is known: suspended, or no grant left.
+        person::entitle(tx, app, asked, person, Login::Browser, change.now)?;
+    }
+    let login = login?;
     let entitlement = person::entitle(tx, app, asked, person, login, change.now)?;
     if let Some(used) = tx.token_use(asked.token.token_id.as_str())? {
         return again(tx, asked, &used, &entitlement, change.now);

@@ -93,7 +93,7 @@ fn after_a_suspension() -> Result<()> {
         world.provision()
     };
     enabled(false)?;
-    world.refused(&request, ProblemCode::SessionEnded)?;
+    world.refused(&request, ProblemCode::Suspended)?;
     // Back again: a session that ended stays ended.
     enabled(true)?;
     world.refused(&request, ProblemCode::SessionEnded)?;
