@@ -8,6 +8,7 @@ mod issuers;
 mod keys_and_proofs;
 mod kills;
 mod lifetimes;
+mod machines;
 mod names;
 mod persons;
 mod renewals;

@@ -200,3 +200,17 @@ fn a_stolen_browser_token_with_another_key() -> Result<()> {
     world.issue(&request).context("the refusal did not use the token up")?;
     Ok(())
 }
+
+#[test]
+fn a_stolen_token_that_was_tried_is_in_the_record() -> Result<()> {
+    let world = World::shared()?;
+    let someone = world.engineer("stolen-and-told")?;
+    let (victim, thief) = (world.applicant()?, world.applicant()?);
+    let token = world.token(&someone, Some(&victim.nonce()?))?;
+    world.refused(&thief.browser(&token)?, ProblemCode::WrongNonce)?;
+    let told = world.record()?;
+    let refusals = told.with("certificate.refused", "object_id", &someone.oid);
+    assert_eq!(refusals.len(), 1, "{refusals:?}");
+    assert_eq!(refusals[0]["detail"]["code"], "wrong_nonce");
+    Ok(())
+}
