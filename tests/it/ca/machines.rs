@@ -33,7 +33,7 @@ impl Machine {
         Ok(Self {
             world: Arc::clone(world),
             client,
-            machine_key,
+            request_key,
             host_key,
             name: format!("{name}.corp.test"),
         })
