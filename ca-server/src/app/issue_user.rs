@@ -216,7 +216,7 @@ fn again(
     now: Timestamp,
 ) -> Result<Intent, AppError> {
     let replayed = || Refusal::new(ProblemCode::TokenReplayed, "this sign-in was used before; sign in again");
-    if used.purpose != asked.purpose || now.duration_since(used.used_at) > RETRY {
+    if !is_retry(used, &asked.purpose, now) {
         return Err(replayed().into());
     }
     let row = tx.certificate(used.serial)?.filter(|row| row.revoked_at.is_none()).ok_or_else(replayed)?;
@@ -226,6 +226,11 @@ fn again(
     let principals = entitlement.principals.to_strings();
     let due = Due { key: asked.key.clone(), principals, until: entitlement.valid_before };
     Ok(Intent::Again { recorded, session, due })
+}
+
+/// Whether a token that was used comes again for the same purpose, soon enough for an answer that was lost.
+fn is_retry(used: &TokenUse, purpose: &[u8; 32], now: Timestamp) -> bool {
+    used.purpose == *purpose && now.duration_since(used.used_at) <= RETRY
 }
 
 fn intend(
@@ -342,5 +347,28 @@ impl How {
         let event = change.event(EventName::LoginSucceeded).of_user(person.id);
         tx.append(&event.with("session", session.id.to_string()).with("login", self.as_str()))?;
         Ok(session.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sallyport_domain::Serial;
+
+    use super::*;
+
+    #[test]
+    fn the_same_request_counts_as_lost_for_two_minutes_and_another_never() {
+        let at = |second| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let used = TokenUse {
+            token: "uti:a".to_owned(),
+            purpose: [1; 32],
+            serial: Serial::new(7).unwrap(),
+            used_at: at(0),
+            keep_until: at(3900),
+        };
+        assert!(is_retry(&used, &[1; 32], at(0)));
+        assert!(is_retry(&used, &[1; 32], at(120)));
+        assert!(!is_retry(&used, &[1; 32], at(121)));
+        assert!(!is_retry(&used, &[2; 32], at(0)), "another key, lifetime or address is a replay");
     }
 }
