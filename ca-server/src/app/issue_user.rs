@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn the_same_request_counts_as_lost_for_two_minutes_and_another_never() {
-        let at = |second| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
         let used = TokenUse {
             token: "uti:a".to_owned(),
             purpose: [1; 32],
