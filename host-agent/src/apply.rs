@@ -26,7 +26,7 @@ const SUDO_SAMPLES: usize = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) problems: Vec<Problem>,
-    /// A step failed: the host is not what the snapshot says, and the run is worth repeating.
+    /// A step failed or could not be tried: the host is not what the snapshot says, and the run is worth repeating.
     pub(crate) failed: bool,
     /// Somebody lost access just now; a login that was half-way through is found by looking again soon.
     pub(crate) look_again: bool,
@@ -56,7 +56,12 @@ impl<T: Tools> Hands<'_, T> {
         let seen = self.scan();
         let judged = judge(wanted.accounts(), &seen);
         let removals = plan::removals(wanted, &seen, &judged);
-        outcome.look_again = removals.steps.iter().any(|step| matches!(step, Step::EndSessions { .. }));
+        outcome.look_again = removals.steps.iter().any(|step| match step {
+            Step::EndSessions { .. } => true,
+            // Who is no longer wanted but cannot be expired has only the principals to lose.
+            Step::RemovePrincipals { .. } => seen.accounts.is_err(),
+            _ => false,
+        });
         self.carry_out(wanted, &seen.ledger, removals, &mut outcome);
         let seen = self.scan();
         let judged = judge(wanted.accounts(), &seen);
@@ -69,6 +74,7 @@ impl<T: Tools> Hands<'_, T> {
             self.prove_sudo(&mut outcome);
         }
         self.state.fill_spare(self.disk);
+        outcome.failed |= outcome.problems.iter().any(|problem| problem.code.holds_generation_back());
         outcome.problems.sort();
         outcome.problems.dedup();
         outcome

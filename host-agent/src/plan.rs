@@ -5,6 +5,7 @@
 
 mod judge;
 mod step;
+mod suspend;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,8 @@ use crate::tools::Elsewhere;
 
 pub(crate) use judge::{Judged, judge};
 pub(crate) use step::{Person, Step};
+
+use suspend::suspend;
 
 /// What this host shall be, and what it is able to.
 #[derive(Clone, Debug)]
@@ -113,7 +116,7 @@ pub(crate) fn removals(wanted: &Wanted, seen: &Seen, judged: &Judged<'_>) -> Pla
         Err(error) => plan.problems.push(Problem::caused(Code::KrlRefused, &error)),
     }
     plan.steps.extend(narrow_sudo(wanted, seen, judged));
-    plan.steps.extend(suspend(seen, judged));
+    plan.steps.extend(suspend(wanted.accounts(), seen, judged));
     plan
 }
 
@@ -152,25 +155,6 @@ fn narrow_sudo(wanted: &Wanted, seen: &Seen, judged: &Judged<'_>) -> Option<Step
     }
     let lease = written.min(wanted.lease_until);
     Some(Step::NarrowSudo { bytes: sudo::render(&rules, lease, wanted.abilities.sudo_ends), rules })
-}
-
-fn suspend(seen: &Seen, judged: &Judged<'_>) -> Vec<Step> {
-    let Ok(files) = &seen.accounts else { return Vec::new() };
-    let keep: BTreeSet<&PosixName> = judged.allowed.iter().map(|(account, _)| &account.name).collect();
-    let view = View::new(files, &seen.ledger);
-    let (mut newly, mut people) = (Vec::new(), Vec::new());
-    for (name, entry) in seen.ledger.iter().filter(|(name, _)| !keep.contains(name)) {
-        let Standing::Ours { suspended } = view.standing(name) else { continue };
-        if !suspended {
-            newly.push(name.clone());
-        }
-        if !suspended || seen.running.contains(&entry.uid.value()) {
-            people.push(Person { name: name.clone(), uid: entry.uid });
-        }
-    }
-    let suspend = (!newly.is_empty()).then_some(Step::Suspend { names: newly });
-    let end = (!people.is_empty()).then_some(Step::EndSessions { people });
-    suspend.into_iter().chain(end).collect()
 }
 
 /// What gives access. `elsewhere` tells who of the new accounts is known to other name services.

@@ -46,6 +46,14 @@ codes! {
     UidConflict = "uid_conflict";
 }
 
+impl Code {
+    /// Whether the host is less than its generation says, though no step failed: somebody may have access, or a
+    /// revoked certificate count, whom the CA took it from. Single accounts that are withheld are not that.
+    pub(crate) const fn holds_generation_back(self) -> bool {
+        matches!(self, Self::AccountsRefused | Self::CaKeysRefused | Self::KrlRefused)
+    }
+}
+
 /// One thing that an administrator should know.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Problem {

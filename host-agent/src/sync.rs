@@ -50,6 +50,8 @@ struct Sync {
     enrolment: Enrolment,
     client: HostClient,
     pause: Duration,
+    /// The last step failed: the next round does not wait for news before it tries again.
+    failed: bool,
     reported: Option<(Report, Instant)>,
     certificate_due: Instant,
     certificate_problem: Option<Problem>,
@@ -64,6 +66,7 @@ impl Sync {
             enrolment,
             client,
             pause: FIRST_PAUSE,
+            failed: false,
             reported: None,
             certificate_due: Instant::now(),
             certificate_problem: None,
@@ -74,7 +77,7 @@ impl Sync {
         let now = SystemClock.now();
         let begun = Instant::now();
         let position = self.agent.position(&self.enrolment);
-        let wait = wait_seconds(&position, now);
+        let wait = if self.failed { 0 } else { wait_seconds(&position, now) };
         let heard = tokio::select! {
             reply = self.client.snapshot(position.accepted, wait) => Some(reply),
             () = until_lease_ends(&position, now) => None,
@@ -93,6 +96,7 @@ impl Sync {
         }
         let in_trouble = problem.is_some();
         let done = self.step(problem.into_iter().collect()).await;
+        self.failed = done.failed;
         self.report(&done).await;
         self.rest(in_trouble || done.failed, news, begun).await;
     }

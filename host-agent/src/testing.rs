@@ -98,6 +98,13 @@ impl TestHost {
         Hands { paths, disk, tools, state, now: at(now), prove_sudo: true }
     }
 
+    /// A process of this person, for the scan to find.
+    pub(crate) fn runs(&self, process: u32, uid: u32) {
+        let directory = self.paths.proc().join(process.to_string());
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("status"), format!("State:\tS (sleeping)\nUid:\t{uid}\t0\t0\t0\n")).unwrap();
+    }
+
     /// Without complaints about homes, which only root can make for others.
     pub(crate) fn apply(&self, wanted: &Wanted, now: i64) -> Outcome {
         let mut outcome = self.hands(now).bring_in_step(wanted);

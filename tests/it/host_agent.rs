@@ -433,12 +433,38 @@ fn a_revoked_certificate_is_refused_and_the_list_never_goes_back() -> Result<()>
     stage.ssh(&ada)?.run("true")?.refused()?;
     stage.ssh(&bob)?.run("true")?.ok()?;
     for bad in [list("4", 70_002)?, b"SSHKRL\n\0garbage".to_vec(), Vec::new()] {
-        let generation = stage.ca.revoke(&bad);
-        let report = stage.ca.applied(generation, SOON)?;
-        assert_eq!(report.problems.first().map(|problem| problem.code.as_str()), Some("krl_refused"));
+        let generation = stage.ca.revoke(&bad).value();
+        wait_until("the host to have the word and its complaint", SOON, || {
+            let status = stage.status().ok()?;
+            (status["generation"] == generation && status["problems"][0]["code"] == "krl_refused")
+                .then_some(())
+        })?;
+        // What is not in force is not said to be.
+        ensure!(stage.status()?["applied_generation"].as_u64() < Some(generation));
+        stage.ca.complaint("krl_refused", SOON)?;
         stage.ssh(&ada)?.run("true")?.refused()?;
         stage.ssh(&bob)?.run("true")?.ok()?;
     }
+    stage.ca.applied(stage.ca.revoke(&list("6", 70_001)?), SOON).map(drop)
+}
+
+#[test]
+fn unsound_account_files_end_sessions_and_do_not_count_as_applied() -> Result<()> {
+    let mut stage = Stage::enrolled()?;
+    let ada = stage.engineer("ada", 70_001)?.with_sudo();
+    stage.run()?;
+    stage.grant(&[&ada])?;
+    let mut session = stage.ssh(&ada)?.session("session", "echo here; sleep 300")?;
+    session.wait_for_line("here", SOON)?;
+    stage.host.sh("cp -p /etc/gshadow /root/gshadow; : >/etc/gshadow")?;
+    let generation = stage.ca.grant(&[]);
+    session.wait(SOON).context("unsound files held the end of a session back")?;
+    stage.ssh(&ada)?.run("true")?.refused()?;
+    stage.ca.complaint("accounts_refused", SOON)?;
+    ensure!(stage.status()?["applied_generation"].as_u64() < Some(generation.value()));
+    stage.host.sh("cp -p /root/gshadow /etc/gshadow")?;
+    stage.ca.applied(generation, SOON)?;
+    assert_eq!(stage.expiry("ada")?, "1");
     Ok(())
 }
 

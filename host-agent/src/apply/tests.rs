@@ -2,9 +2,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 
+use sallyport_protocol::Content;
+
 use crate::disk::Disk;
 use crate::problem::{Code, Problem};
-use crate::testing::{NOW, TestHost, account, read, wanted};
+use crate::testing::{NOW, TestHost, account, content, read, wanted, wanted_content};
 use crate::tools::fake::FakeTools;
 
 fn codes(problems: &[Problem]) -> Vec<Code> {
@@ -120,10 +122,49 @@ fn a_damaged_ledger_is_not_an_empty_one() {
     let before = read(host.paths.shadow());
     let outcome = host.apply(&wanted(vec![account("bob", 70_002, true)], NOW), NOW);
     assert!(codes(&outcome.problems).contains(&Code::AccountsRefused));
+    assert!(outcome.failed);
     assert_eq!(read(host.paths.shadow()), before);
     assert!(host.paths.principals_of("bob").exists());
     assert!(!host.paths.principals_of("ada").exists());
     assert!(!read(host.paths.sudoers()).contains("ada"));
+}
+
+#[test]
+fn unsound_account_files_still_end_sessions_and_hold_the_generation_back() {
+    let mut host = TestHost::new();
+    host.apply(&wanted(vec![account("ada", 70_001, true), account("bob", 70_002, true)], NOW), NOW);
+    host.runs(900_001, 70_001);
+    host.runs(900_002, 70_002);
+    fs::write(host.paths.gshadow(), "").unwrap();
+    host.tools.calls.get_mut().unwrap().clear();
+    let only_bob = wanted(vec![account("bob", 70_002, true)], NOW);
+    let outcome = host.apply(&only_bob, NOW);
+    assert!(outcome.failed, "an account that could not be expired counted as expired");
+    assert_eq!(codes(&outcome.problems), [Code::AccountsRefused]);
+    let ended: Vec<String> = host.tools.calls().into_iter().filter(|call| call.starts_with("end ")).collect();
+    assert_eq!(ended, ["end ada 70001"]);
+    assert!(!host.paths.principals_of("ada").exists());
+    // A person whose principals change meanwhile loses no session.
+    fs::remove_file(host.paths.principals_of("bob")).unwrap();
+    host.apply(&only_bob, NOW);
+    assert!(!host.tools.calls().contains(&"end bob 70002".to_owned()));
+}
+
+#[test]
+fn refused_revocations_or_ca_keys_hold_the_generation_back() {
+    let host = TestHost::new();
+    for change in [|c: &mut Content| c.krl = "AAAA".into(), |c: &mut Content| c.user_ca_keys.clear()] {
+        let mut bad = content(vec![account("ada", 70_001, true)]);
+        host.apply(&wanted_content(bad.clone(), NOW), NOW);
+        change(&mut bad);
+        let outcome = host.apply(&wanted_content(bad, NOW), NOW);
+        assert!(outcome.failed, "{:?}", outcome.problems);
+        assert_eq!(outcome.problems.len(), 1);
+    }
+    // Somebody who is withheld is a problem, and the generation is applied all the same.
+    let outcome = host.apply(&wanted(vec![account("frank", 70_003, false)], NOW), NOW);
+    assert_eq!(codes(&outcome.problems), [Code::NameTaken]);
+    assert!(!outcome.failed);
 }
 
 #[test]
