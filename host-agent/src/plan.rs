@@ -96,7 +96,7 @@ pub(crate) struct Plan {
     pub(crate) problems: Vec<Problem>,
 }
 
-/// What takes access away: principals, revocations, sudo, expiry, sessions, in this order.
+/// What takes access away: principals, revocations, sudo, sessions, expiry, in this order, and what ran meanwhile.
 pub(crate) fn removals(wanted: &Wanted, seen: &Seen, judged: &Judged<'_>) -> Plan {
     let mut plan = Plan::default();
     // An account that is yet to be made has nothing to keep: whatever lies under its name is a stranger's.

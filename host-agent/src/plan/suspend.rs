@@ -18,19 +18,26 @@ pub(super) fn suspend(accounts: &[Account], seen: &Seen, judged: &Judged<'_>) ->
 fn by_files(files: &AccountFiles, seen: &Seen, judged: &Judged<'_>) -> Vec<Step> {
     let keep: BTreeSet<&PosixName> = judged.allowed.iter().map(|(account, _)| &account.name).collect();
     let view = View::new(files, &seen.ledger);
-    let (mut newly, mut people) = (Vec::new(), Vec::new());
+    let (mut newly, mut running) = (Vec::new(), Vec::new());
     for (name, entry) in seen.ledger.iter().filter(|(name, _)| !keep.contains(name)) {
         let Standing::Ours { suspended } = view.standing(name) else { continue };
-        if !suspended {
-            newly.push(name.clone());
+        let person = Person { name: name.clone(), uid: entry.uid };
+        if seen.running.contains(&entry.uid.value()) {
+            running.push(person.clone());
         }
-        if !suspended || seen.running.contains(&entry.uid.value()) {
-            people.push(Person { name: name.clone(), uid: entry.uid });
+        if !suspended {
+            newly.push(person);
         }
     }
-    let suspend = (!newly.is_empty()).then_some(Step::Suspend { names: newly });
-    let end = (!people.is_empty()).then_some(Step::EndSessions { people });
-    suspend.into_iter().chain(end).collect()
+    let names: Vec<PosixName> = newly.iter().map(|person| person.name.clone()).collect();
+    // The account files may be locked by others for a minute, which no session is to outlive. And until the expiry
+    // stands, a new one can begin: hence again.
+    let expire = (!names.is_empty()).then_some(Step::Suspend { names });
+    end(running).into_iter().chain(expire).chain(end(newly)).collect()
+}
+
+fn end(people: Vec<Person>) -> Option<Step> {
+    (!people.is_empty()).then_some(Step::EndSessions { people })
 }
 
 /// Account files that are not to be built upon can expire nobody. What runs under a uid that we gave is still ours to
@@ -45,5 +52,5 @@ fn by_ledger(accounts: &[Account], seen: &Seen) -> Vec<Step> {
         .filter(|(name, entry)| seen.running.contains(&entry.uid.value()) && !wanted(name, entry));
     let people: Vec<Person> =
         gone.map(|(name, entry)| Person { name: name.clone(), uid: entry.uid }).collect();
-    (!people.is_empty()).then_some(Step::EndSessions { people }).into_iter().collect()
+    end(people).into_iter().collect()
 }

@@ -65,6 +65,18 @@ fn taking_away_goes_principals_sudo_expiry_sessions() {
 }
 
 #[test]
+fn sessions_end_before_anybody_waits_for_the_account_files_and_again_after() {
+    let host = TestHost::new();
+    host.apply(&wanted(vec![account("ada", 70_001, false), account("bob", 70_002, false)], NOW), NOW);
+    host.runs(900_001, 70_001);
+    let steps = steps(&host, &wanted(Vec::new(), NOW), NOW);
+    assert_eq!(
+        steps[2..],
+        ["end what runs of ada", "expire the accounts of ada, bob", "end what runs of ada, bob"]
+    );
+}
+
+#[test]
 fn a_signed_snapshot_of_nobody_suspends_everybody() {
     let host = TestHost::new();
     host.apply(&wanted(vec![account("ada", 70_001, false)], NOW), NOW);
