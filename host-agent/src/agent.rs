@@ -214,11 +214,12 @@ impl Agent {
                 }
                 outcome
             }
-            Ok(None) => Outcome::default(),
-            // What is damaged grants nothing and takes nothing away; it is asked for anew.
+            Ok(None) => self.without_word(enrolment, &before, now),
+            // What is damaged grants nothing and takes nothing away before its time; it is asked for anew.
             Err(error) => {
-                let problem = Problem::caused(Code::SnapshotRefused, &error);
-                Outcome { problems: vec![problem], ..Outcome::default() }
+                let mut outcome = self.without_word(enrolment, &before, now);
+                outcome.problems.push(Problem::caused(Code::SnapshotRefused, &error));
+                outcome
             }
         };
         outcome.problems.extend(unsaved);
@@ -233,6 +234,16 @@ impl Agent {
             }
         }
         Ok(done)
+    }
+
+    /// A host that lost the CA's last word still keeps to the lease. Once something was applied, somebody may have
+    /// access even where no file of ours is left to tell.
+    fn without_word(&self, enrolment: &Enrolment, before: &Applied, now: Timestamp) -> Outcome {
+        if enrolment.observe {
+            return Outcome::default();
+        }
+        let had_access = before.generation > Generation::ZERO;
+        self.hands(now, false).end_written_lease(self.abilities(), had_access)
     }
 
     fn bring_in_step(
@@ -301,18 +312,21 @@ impl Agent {
         self.sudo_proof().is_none_or(|at| at.elapsed() > SUDO_PROOF_EVERY)
     }
 
-    fn wanted(&self, enrolment: &Enrolment, accepted: &Accepted, now: Timestamp) -> Wanted {
-        let abilities = Abilities {
+    fn abilities(&self) -> Abilities {
+        Abilities {
             expiry: self.tools.expiry_notation(),
             has_visudo: self.tools.has_visudo(),
             sudo_ends: self.tools.sudo_takes_notafter(),
             shell: self.tools.shell(),
-        };
+        }
+    }
+
+    fn wanted(&self, enrolment: &Enrolment, accepted: &Accepted, now: Timestamp) -> Wanted {
         let (certificate, problem) = match self.good_certificate(enrolment, now) {
             Ok(line) => (line, None),
             Err(problem) => (None, Some(problem)),
         };
-        let mut wanted = Wanted::new(accepted, certificate, abilities, now);
+        let mut wanted = Wanted::new(accepted, certificate, self.abilities(), now);
         wanted.problems.extend(problem);
         wanted
     }

@@ -8,7 +8,7 @@ use sallyport_domain::{PosixName, Uid};
 use crate::accounts::{self, Changes, HomeError, Ledger, Standing, View, make_home};
 use crate::disk::{self, Access, Disk, DiskError};
 use crate::paths::Paths;
-use crate::plan::{self, Judged, Person, Plan, Step, Wanted, judge};
+use crate::plan::{self, Abilities, Judged, Person, Plan, Step, Wanted, judge};
 use crate::problem::{Code, Problem};
 use crate::seen::Seen;
 use crate::sshd::{self, SshdError};
@@ -56,12 +56,7 @@ impl<T: Tools> Hands<'_, T> {
         let seen = self.scan();
         let judged = judge(wanted.accounts(), &seen);
         let removals = plan::removals(wanted, &seen, &judged);
-        outcome.look_again = removals.steps.iter().any(|step| match step {
-            Step::EndSessions { .. } => true,
-            // Who is no longer wanted but cannot be expired has only the principals to lose.
-            Step::RemovePrincipals { .. } => seen.accounts.is_err(),
-            _ => false,
-        });
+        outcome.look_again = worth_another_look(&removals, &seen);
         self.carry_out(wanted, &seen.ledger, removals, &mut outcome);
         let seen = self.scan();
         let judged = judge(wanted.accounts(), &seen);
@@ -77,6 +72,24 @@ impl<T: Tools> Hands<'_, T> {
         outcome.failed |= outcome.problems.iter().any(|problem| problem.code.holds_generation_back());
         outcome.problems.sort();
         outcome.problems.dedup();
+        outcome
+    }
+
+    /// Takes everybody's access away where the lease that our own files carry is over: what remains when the CA's
+    /// last word is lost. `had_access` tells whether anybody could have access without such a file.
+    pub(crate) fn end_written_lease(&self, abilities: Abilities, had_access: bool) -> Outcome {
+        let seen = self.scan();
+        let written = seen.written_lease();
+        if written.map_or(!had_access, |until| self.now < until) {
+            return Outcome::default();
+        }
+        self.sweep();
+        let wanted = Wanted::nobody(written, abilities);
+        let removals = plan::removals_of_all(&seen);
+        let mut outcome = Outcome { problems: wanted.problems.clone(), ..Outcome::default() };
+        outcome.look_again = worth_another_look(&removals, &seen);
+        self.carry_out(&wanted, &seen.ledger, removals, &mut outcome);
+        outcome.failed |= outcome.problems.iter().any(|problem| problem.code.holds_generation_back());
         outcome
     }
 
@@ -374,6 +387,15 @@ impl<T: Tools> Hands<'_, T> {
             }
         }
     }
+}
+
+/// Whether somebody just lost access. Who cannot be expired has only the principals to lose.
+fn worth_another_look(removals: &Plan, seen: &Seen) -> bool {
+    removals.steps.iter().any(|step| match step {
+        Step::EndSessions { .. } => true,
+        Step::RemovePrincipals { .. } => seen.accounts.is_err(),
+        _ => false,
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err calls")]

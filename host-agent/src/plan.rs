@@ -84,6 +84,26 @@ impl Wanted {
         }
     }
 
+    /// The end of a lease that is known by our own files only.
+    pub(crate) fn nobody(written: Option<Timestamp>, abilities: Abilities) -> Self {
+        let end = written.map_or_else(
+            || "no file tells of a lease that goes on".to_owned(),
+            |until| format!("the lease that stands in the files ended at {until}"),
+        );
+        let detail = format!(
+            "the CA's last word is lost, and {end}; all accounts are suspended until there is a fresh word"
+        );
+        Self {
+            accounts: Vec::new(),
+            user_ca_keys: Vec::new(),
+            krl: String::new(),
+            lease_until: written.unwrap_or(Timestamp::MIN),
+            host_certificate: None,
+            abilities,
+            problems: vec![Problem::new(Code::LeaseOver, detail)],
+        }
+    }
+
     pub(crate) fn accounts(&self) -> &[Account] {
         &self.accounts
     }
@@ -117,6 +137,18 @@ pub(crate) fn removals(wanted: &Wanted, seen: &Seen, judged: &Judged<'_>) -> Pla
     }
     plan.steps.extend(narrow_sudo(wanted, seen, judged));
     plan.steps.extend(suspend(wanted.accounts(), seen, judged));
+    plan
+}
+
+/// What takes everybody's access away without a word of the CA to go by: nothing is known of revocations then.
+pub(crate) fn removals_of_all(seen: &Seen) -> Plan {
+    let nobody = Judged { allowed: Vec::new(), problems: Vec::new() };
+    let mut plan = Plan::default();
+    plan.steps.extend(seen.principals.keys().map(|name| Step::RemovePrincipals { name: name.clone() }));
+    plan.steps.extend(seen.sudoers.as_ref().map(|_| Step::RemoveSudo));
+    plan.steps.extend(suspend(&[], seen, &nobody));
+    plan.problems
+        .extend(seen.accounts.as_ref().err().map(|why| Problem::new(Code::AccountsRefused, why.clone())));
     plan
 }
 

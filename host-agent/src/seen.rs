@@ -2,8 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use jiff::Timestamp;
+
 use crate::accounts::{AccountFiles, Ledger, system_names};
 use crate::disk;
+use crate::lease;
 use crate::paths::Paths;
 use crate::sessions;
 
@@ -53,6 +56,13 @@ impl Seen {
             running: sessions::managed_uids(&paths.proc()),
             system_names: system_names(paths),
         }
+    }
+}
+
+impl Seen {
+    /// The latest end of a lease that our own files carry: what is known of it without the CA's word.
+    pub(crate) fn written_lease(&self) -> Option<Timestamp> {
+        self.principals.values().chain(&self.sudoers).filter_map(|bytes| lease::of_file(bytes)).max()
     }
 }
 

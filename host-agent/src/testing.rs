@@ -53,13 +53,11 @@ pub(crate) fn wanted(accounts: Vec<Account>, now: i64) -> Wanted {
 
 pub(crate) fn wanted_content(content: Content, now: i64) -> Wanted {
     let accepted = Accepted { generation: Generation::new(1), content, lease_until: at(NOW + LEASE) };
-    let abilities = Abilities {
-        expiry: ExpiryNotation::Utc,
-        has_visudo: true,
-        sudo_ends: true,
-        shell: "/bin/bash".into(),
-    };
-    Wanted::new(&accepted, None, abilities, at(now))
+    Wanted::new(&accepted, None, abilities(), at(now))
+}
+
+pub(crate) fn abilities() -> Abilities {
+    Abilities { expiry: ExpiryNotation::Utc, has_visudo: true, sudo_ends: true, shell: "/bin/bash".into() }
 }
 
 /// A host with root, daemon and frank, sudo and sshd.

@@ -302,6 +302,27 @@ fn a_lease_ends_also_when_the_agent_does_not_run() -> Result<()> {
 }
 
 #[test]
+fn a_lost_word_of_an_unreachable_ca_does_not_outlive_its_lease() -> Result<()> {
+    let mut stage = Stage::enrolled()?;
+    stage.ca.lease(8);
+    let ada = stage.engineer("ada", 70_001)?.with_sudo();
+    stage.ca.grant(&[&ada]);
+    stage.agent(&["apply", "--once"])?.ok()?;
+    let mut session = stage.ssh(&ada)?.session("session", "echo here; sleep 300")?;
+    session.wait_for_line("here", SOON)?;
+    stage.ca.road(Road::Closed);
+    stage.host.sh("rm /var/lib/sallyport-host/snapshot.json")?;
+    stage.run()?;
+    session.wait(SOON).context("the session outlived the lease")?;
+    wait_until("the account to expire", SOON, || (stage.expiry("ada").ok()? == "1").then_some(()))?;
+    ensure!(!stage.host.exists("/etc/sudoers.d/50-sallyport"));
+    stage.ca.road(Road::Straight);
+    wait_until("the account to be back", SOON, || {
+        stage.ssh(&ada).ok()?.run("true").ok()?.success().then_some(())
+    })
+}
+
+#[test]
 fn a_valid_lease_outlives_an_unreachable_ca() -> Result<()> {
     let mut stage = Stage::enrolled()?;
     let ada = stage.engineer("ada", 70_001)?;

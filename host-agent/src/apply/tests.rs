@@ -6,7 +6,7 @@ use sallyport_protocol::Content;
 
 use crate::disk::Disk;
 use crate::problem::{Code, Problem};
-use crate::testing::{NOW, TestHost, account, content, read, wanted, wanted_content};
+use crate::testing::{LEASE, NOW, TestHost, abilities, account, content, read, wanted, wanted_content};
 use crate::tools::fake::FakeTools;
 
 fn codes(problems: &[Problem]) -> Vec<Code> {
@@ -165,6 +165,40 @@ fn refused_revocations_or_ca_keys_hold_the_generation_back() {
     let outcome = host.apply(&wanted(vec![account("frank", 70_003, false)], NOW), NOW);
     assert_eq!(codes(&outcome.problems), [Code::NameTaken]);
     assert!(!outcome.failed);
+}
+
+#[test]
+fn the_lease_in_our_files_ends_access_when_the_word_of_the_ca_is_lost() {
+    let mut host = TestHost::new();
+    host.apply(&wanted(vec![account("ada", 70_001, true)], NOW), NOW);
+    host.runs(900_001, 70_001);
+    let before = host.hands(NOW + LEASE - 1).end_written_lease(abilities(), true);
+    assert!(before.problems.is_empty() && host.paths.principals_of("ada").exists(), "ended too early");
+    let krl = read(host.paths.krl());
+    // Nothing can be written: what is left undone is done by the next run, which finds no lease in any file.
+    host.disk = Disk::failing(|_, _| Err(ErrorKind::StorageFull.into()));
+    let over = host.hands(NOW + LEASE).end_written_lease(abilities(), true);
+    assert!(over.failed && over.look_again);
+    assert!(codes(&over.problems).contains(&Code::LeaseOver));
+    assert!(!host.paths.principals_of("ada").exists() && !host.paths.sudoers().exists());
+    assert!(host.tools.calls().contains(&"end ada 70001".to_owned()));
+    host.disk = Disk::new();
+    let again = host.hands(NOW + LEASE).end_written_lease(abilities(), true);
+    assert_eq!(codes(&again.problems), [Code::LeaseOver]);
+    assert!(!again.failed);
+    assert!(read(host.paths.shadow()).contains("ada:*:20833:0:99999:7::1:"));
+    assert_eq!(read(host.paths.krl()), krl);
+    assert!(host.paths.user_ca().exists() && host.paths.drop_in().exists());
+}
+
+#[test]
+fn a_host_that_never_applied_anything_ends_nothing() {
+    let host = TestHost::new();
+    host.apply(&wanted(vec![account("ada", 70_001, false)], NOW), NOW);
+    fs::remove_file(host.paths.principals_of("ada")).unwrap();
+    let outcome = host.hands(NOW).end_written_lease(abilities(), false);
+    assert!(outcome.problems.is_empty() && !outcome.look_again);
+    assert!(read(host.paths.shadow()).contains("ada:*:20833:0:99999:7:::"));
 }
 
 #[test]
