@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -202,6 +205,7 @@ impl Agent {
         now: Timestamp,
     ) -> Result<StepDone, AgentError> {
         let _lock = AgentLock::take(&self.paths.lock())?;
+        let enrolment = &self.still_enrolled(enrolment)?;
         let before = self.state.applied().unwrap_or_default();
         let mut done = StepDone { applied: before.clone(), ..StepDone::default() };
         let unsaved = self.save_words();
@@ -234,6 +238,37 @@ impl Agent {
             }
         }
         Ok(done)
+    }
+
+    /// The enrolment as it is under the lock: since the caller read it, `leave` may have been said, and what was heard
+    /// before does not count any more then, or `enforce`. One that cannot be read now is as it was.
+    fn still_enrolled(&self, known: &Enrolment) -> Result<Enrolment, AgentError> {
+        match self.enrolment() {
+            Ok(current) => {
+                if current.host != known.host {
+                    *self.unsaved() = Words::default();
+                }
+                Ok(current)
+            }
+            Err(gone) if gone.is_not_enrolled() => {
+                *self.unsaved() = Words::default();
+                Err(gone)
+            }
+            Err(_) => Ok(known.clone()),
+        }
+    }
+
+    /// Keeps what the CA says of itself now, unless `leave` was said meanwhile.
+    pub(crate) fn keep_ca(&self, fresh: &Enrolment) -> Result<Enrolment, AgentError> {
+        let _lock = AgentLock::take(&self.paths.lock())?;
+        let current = self.still_enrolled(fresh)?;
+        if current.host != fresh.host {
+            return Ok(current);
+        }
+        let Enrolment { ca, host_ca_keys, .. } = fresh.clone();
+        let kept = Enrolment { ca, host_ca_keys, ..current };
+        self.state.save_enrolment(&self.disk, &kept)?;
+        Ok(kept)
     }
 
     /// A host that lost the CA's last word still keeps to the lease. Once something was applied, somebody may have

@@ -37,6 +37,8 @@ pub(crate) async fn run(agent: Arc<Agent>) -> Result<(), AgentError> {
     loop {
         // `enforce` and `leave` speak to us through the state directory.
         match sync.agent.enrolment() {
+            // After `leave` and `enroll` in one breath there is another machine key to speak with.
+            Ok(enrolment) if enrolment.host != sync.enrolment.host => sync.enrol_as(enrolment),
             Ok(enrolment) => sync.enrolment = enrolment,
             Err(gone) if gone.is_not_enrolled() => return Err(gone),
             Err(error) => tracing::warn!("going on as before: {}", chain(&error)),
@@ -187,14 +189,20 @@ impl Sync {
             return;
         }
         let fresh = Enrolment { ca, host_ca_keys: document.host_ca_keys, ..self.enrolment.clone() };
-        let saved = self.agent.state.save_enrolment(&self.agent.disk, &fresh);
-        match (saved, client(&self.agent, &fresh)) {
-            (Ok(()), Ok(client)) => {
+        let agent = Arc::clone(&self.agent);
+        match blocking(move || agent.keep_ca(&fresh)).await {
+            Ok(kept) => self.enrol_as(kept),
+            Err(error) => tracing::warn!("what the CA says of itself cannot be kept: {}", chain(&error)),
+        }
+    }
+
+    fn enrol_as(&mut self, enrolment: Enrolment) {
+        match client(&self.agent, &enrolment) {
+            Ok(client) => {
                 self.client = client;
-                self.enrolment = fresh;
+                self.enrolment = enrolment;
             }
-            (Err(error), _) => tracing::warn!("what the CA says of itself cannot be kept: {}", chain(&error)),
-            (_, Err(error)) => tracing::warn!("what the CA says of itself cannot be used: {}", chain(&error)),
+            Err(error) => tracing::warn!("what the CA says of itself cannot be used: {}", chain(&error)),
         }
     }
 

@@ -8,6 +8,7 @@ use super::runtime;
 use crate::agent::Agent;
 use crate::cli::Enroll;
 use crate::enroll::{self, Invitation};
+use crate::lock::AgentLock;
 
 /// A token is 256 random bits in some spelling; a file of another kind was meant to be named.
 const LONGEST_TOKEN: u64 = 4096;
@@ -72,6 +73,9 @@ pub(super) fn enforce(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
         println!("begin to change this host; what would be done first, says: sallyport-host apply --dry-run");
         return Ok(ExitCode::SUCCESS);
     }
+    // A service that is running keeps what the CA says of itself in the same file.
+    let _lock = AgentLock::take(&agent.paths.lock())?;
+    enrolment = agent.enrolment()?;
     enrolment.observe = false;
     agent.state.save_enrolment(&agent.disk, &enrolment)?;
     eprintln!("this host is live from now on");

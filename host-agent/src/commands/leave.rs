@@ -13,8 +13,8 @@ use crate::sshd;
 /// Ends what Sallyport does here. Accounts and homes stay, but expired: without our lines in sshd's configuration,
 /// keys that somebody left in a home would open it. CA keys and revocations stay as files that nothing names.
 pub(super) fn leave(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
-    let accounts = active_accounts(agent)?;
     if dry_run {
+        let accounts = active_accounts(agent)?;
         println!("remove {} and reload sshd", agent.paths.drop_in().display());
         println!("remove {}", agent.paths.sudoers().display());
         println!("remove {}", agent.paths.principals().display());
@@ -25,6 +25,8 @@ pub(super) fn leave(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let _lock = AgentLock::take(&agent.paths.lock())?;
+    // Under the lock: a run that was under way may have made some.
+    let accounts = active_accounts(agent)?;
     disk::remove(&agent.paths.sudoers())?;
     if agent.paths.principals().exists() {
         std::fs::remove_dir_all(agent.paths.principals()).context("cannot remove the principals")?;
