@@ -500,7 +500,9 @@ fn leaving_gives_sshd_and_sudo_back_and_keeps_the_accounts() -> Result<()> {
     agent.signal(Signal::SIGTERM)?;
     let status = agent.wait(Duration::from_secs(1)).context("SIGTERM took its time")?;
     ensure!(status.success(), "{status} after {:?}", begun.elapsed());
-    stage.agent(&["leave"])?.ok()?;
+    let left = stage.agent(&["leave"])?;
+    let next = "sallyport-ca admin host retire web.contoso.test";
+    ensure!(left.success() && left.stderr.trim_end().ends_with(next), "{}", left.stderr);
     for gone in [
         "/etc/ssh/sshd_config.d/00-sallyport.conf",
         "/etc/sudoers.d/50-sallyport",

@@ -38,9 +38,11 @@ pub(super) fn leave(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
     }
     sshd::uninstall(&agent.paths, &agent.disk, &agent.tools)?;
     disk::remove(&agent.paths.config())?;
+    let name = agent.state.enrolment().ok().map(|enrolment| enrolment.name.to_string());
     agent.state.forget()?;
     eprintln!("this host has left; its accounts and homes are still there, expired");
-    eprintln!("  at the CA: sallyport-ca admin host ls shows it as silent once its lease is over");
+    let name = name.as_deref().unwrap_or("NAME");
+    eprintln!("  next, at the CA, so that the name is free again: sallyport-ca admin host retire {name}");
     Ok(ExitCode::SUCCESS)
 }
 
