@@ -86,7 +86,8 @@ fn belongs_to(process: &Path, uid: u32) -> bool {
     owners(process).contains(&uid)
 }
 
-fn real_uid(status: &str) -> Option<u32> {
+/// From `/proc/PID/status`.
+pub(crate) fn real_uid(status: &str) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()
 }
 

@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::paths::Paths;
+use crate::sessions;
 use crate::tools::run;
 
 /// Debian's unit is `ssh`, everybody else's `sshd`.
@@ -47,11 +48,8 @@ fn reload_process(paths: &Paths) -> Result<bool, String> {
 fn listener(paths: &Paths) -> Option<i32> {
     let proc = paths.proc();
     let noted = fs::read_to_string(paths.sshd_pid()).ok().and_then(|text| text.trim().parse().ok());
-    let is_sshd = |process: &i32| {
-        fs::read_to_string(proc.join(process.to_string()).join("comm"))
-            .is_ok_and(|name| name.trim() == "sshd")
-    };
-    noted.filter(is_sshd).or_else(|| listener_in(&proc))
+    // The number may have passed to somebody else since it was noted.
+    noted.filter(|process: &i32| is_sshd(&proc.join(process.to_string()))).or_else(|| listener_in(&proc))
 }
 
 /// Without a pid file: sshd's listener says so in its title.
@@ -59,10 +57,20 @@ fn listener_in(proc: &Path) -> Option<i32> {
     let entries = fs::read_dir(proc).ok()?.flatten();
     let mut numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     numbers.find(|process| {
-        let title = fs::read(proc.join(process.to_string()).join("cmdline")).unwrap_or_default();
+        let process = proc.join(process.to_string());
+        let title = fs::read(process.join("cmdline")).unwrap_or_default();
         let title = String::from_utf8_lossy(&title);
-        title.starts_with("sshd:") && title.contains("[listener]")
+        title.starts_with("sshd:") && title.contains("[listener]") && is_sshd(&process)
     })
+}
+
+/// Any process may give itself any name and title. Whose it is and what it runs, the kernel says.
+fn is_sshd(process: &Path) -> bool {
+    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+    let program = fs::read_link(process.join("exe")).unwrap_or_default();
+    let program = program.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    // After an update the listener runs a file that is not there any more.
+    sessions::real_uid(&status) == Some(0) && matches!(program, "sshd" | "sshd (deleted)")
 }
 
 /// Where sshd listens, by `sshd -T`; an unspecified address is reached over loopback.
@@ -109,17 +117,46 @@ mod tests {
         assert_eq!(found, ["[::1]:22", "127.0.0.1:22", "10.1.2.3:2222"]);
     }
 
+    const LISTENER: &str = "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups";
+
+    fn process(paths: &Paths, number: i32, title: &str, uid: u32, program: &str) {
+        let directory = paths.proc().join(number.to_string());
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("cmdline"), title).unwrap();
+        fs::write(directory.join("comm"), "sshd\n").unwrap();
+        fs::write(directory.join("status"), format!("Name:\tsshd\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n"))
+            .unwrap();
+        std::os::unix::fs::symlink(program, directory.join("exe")).unwrap();
+    }
+
     #[test]
     fn the_listener_is_known_by_its_title() {
-        let proc = tempfile::tempdir().unwrap();
-        for (number, title) in [
-            ("7", "sshd: ada [priv]"),
-            ("8", "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"),
-            ("9", "bash"),
-        ] {
-            fs::create_dir(proc.path().join(number)).unwrap();
-            fs::write(proc.path().join(number).join("cmdline"), title).unwrap();
+        for program in ["/usr/sbin/sshd", "/usr/sbin/sshd (deleted)"] {
+            let root = tempfile::tempdir().unwrap();
+            let paths = Paths::under(root.path());
+            process(&paths, 7, "sshd: ada [priv]", 0, program);
+            process(&paths, 8, LISTENER, 0, program);
+            process(&paths, 9, "bash", 0, "/bin/bash");
+            assert_eq!(listener(&paths), Some(8));
         }
-        assert_eq!(listener_in(proc.path()), Some(8));
+    }
+
+    #[test]
+    fn somebody_who_calls_a_process_sshd_gets_no_signal() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = Paths::under(root.path());
+        process(&paths, 7, LISTENER, 70_001, "/usr/sbin/sshd");
+        process(&paths, 8, LISTENER, 0, "/usr/bin/perl");
+        assert_eq!(listener(&paths), None);
+        // A pid file that was left behind, its number somebody else's by now.
+        fs::create_dir_all(paths.at("run")).unwrap();
+        for stale in ["7\n", "8\n"] {
+            fs::write(paths.sshd_pid(), stale).unwrap();
+            assert_eq!(listener(&paths), None, "{stale}");
+        }
+        process(&paths, 6, LISTENER, 0, "/usr/sbin/sshd");
+        assert_eq!(listener(&paths), Some(6));
+        fs::write(paths.sshd_pid(), "6\n").unwrap();
+        assert_eq!(listener(&paths), Some(6));
     }
 }
