@@ -10,4 +10,6 @@ mod trust;
 pub(crate) use drop_in::render;
 pub(crate) use effective::shadows;
 pub(crate) use install::{SshdError, install, uninstall};
-pub(crate) use trust::{check_ca_keys, check_host_certificate, check_krl, read_host_certificate};
+pub(crate) use trust::{
+    HostCertificate, TrustError, check_ca_keys, check_host_certificate, check_krl, read_host_certificate,
+};

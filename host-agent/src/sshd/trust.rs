@@ -24,6 +24,14 @@ pub(crate) enum TrustError {
     NotCertificate,
     #[error("the host certificate is {0}")]
     Certificate(&'static str),
+    #[error(
+        "the host certificate is valid from {from} on, and here it is {now}: this host's clock is behind its CA's by at least {:#}; set it", .from.duration_since(*.now)
+    )]
+    ClockBehind { from: Timestamp, now: Timestamp },
+    #[error(
+        "the host certificate was valid until {until}, and here it is {now}; if that is not the time, set this host's clock"
+    )]
+    Over { until: Timestamp, now: Timestamp },
 }
 
 /// The content of `TrustedUserCAKeys`: plain keys only. An empty file would refuse every certificate.
@@ -150,11 +158,20 @@ pub(crate) fn check_host_certificate(
         let key: PublicKey = key.parse().map_err(|_| TrustError::NotPlainKey)?;
         trusted.push(key.fingerprint(HashAlg::Sha256));
     }
-    let now = u64::try_from(now.as_second()).unwrap_or(0);
-    if certificate.validate_at(now, &trusted).is_err() {
-        return refused("not valid now, or not by this CA");
+    // The time apart from the signature: a clock that is wrong wants another remedy than a CA that is.
+    if certificate.validate_at(certificate.valid_after(), &trusted).is_err() {
+        return refused("not valid at any time, or not by this CA");
     }
-    read_host_certificate(line)
+    let certificate = read_host_certificate(line)?;
+    let HostCertificate { valid_after: from, valid_before: until, .. } = certificate;
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    if now < from {
+        return Err(TrustError::ClockBehind { from, now });
+    }
+    if until <= now {
+        return Err(TrustError::Over { until, now });
+    }
+    Ok(certificate)
 }
 
 #[cfg(test)]
@@ -255,8 +272,12 @@ mod tests {
         let good = certificate(&ca, &host, CertType::Host, "a.corp.test");
         let read = check(&good, NOW).unwrap();
         assert_eq!(read.half_life(), at(NOW - 60 + 1_800));
-        assert!(check(&good, NOW + 3_600).is_err(), "over");
-        assert!(check(&good, NOW - 120).is_err(), "not yet");
+        let over = check(&good, NOW + 3_540).unwrap_err();
+        assert_eq!(over, TrustError::Over { until: at(NOW + 3_540), now: at(NOW + 3_540) });
+        let early = check(&good, NOW - 60 - 7_500).unwrap_err();
+        assert_eq!(early, TrustError::ClockBehind { from: at(NOW - 60), now: at(NOW - 60 - 7_500) });
+        assert!(early.to_string().contains("by at least 2h 5m; set it"), "{early}");
+        assert!(check(&good, NOW - 60).is_ok() && check(&good, NOW + 3_539).is_ok());
         let wrong = [
             certificate(&ca, &key(3), CertType::Host, "a.corp.test"),
             certificate(&key(4), &host, CertType::Host, "a.corp.test"),
@@ -266,7 +287,8 @@ mod tests {
             line(&host),
         ];
         for text in wrong {
-            assert!(check(&text, NOW).is_err(), "{text}");
+            let why = check(&text, NOW).unwrap_err();
+            assert!(matches!(why, TrustError::Certificate(_) | TrustError::NotCertificate), "{why}: {text}");
         }
     }
 }
