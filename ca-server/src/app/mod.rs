@@ -10,6 +10,7 @@ mod groups;
 mod host_auth;
 mod host_certificate;
 mod issue_user;
+mod issued;
 mod people;
 mod report;
 mod revocation;
@@ -34,6 +35,7 @@ pub use host_auth::{AuthenticatedHost, Nonces};
 pub use tokens::ScimConnection;
 pub use users::ListQuery;
 
+use self::issued::Issued;
 use crate::config::Config;
 use crate::signer::Keys;
 
@@ -49,6 +51,7 @@ struct Parts {
     issuer: Issuer,
     clock: SharedClock,
     nonces: Nonces,
+    issued: Issued,
     /// Counts up whenever some host's generation moved: wakes those that wait.
     moved: watch::Sender<u64>,
     /// PEM of the private root, for the bootstrap document.
@@ -83,6 +86,7 @@ impl App {
             issuer,
             clock: SharedClock(clock),
             nonces,
+            issued: Issued::default(),
             moved,
             tls_roots,
         }))
@@ -109,6 +113,10 @@ impl App {
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    fn issued(&self) -> &Issued {
+        &self.0.issued
     }
 
     pub fn issuer(&self) -> &Issuer {

@@ -66,10 +66,8 @@ fn host_view(host: HostRow, now: Timestamp) -> HostView {
 
 fn user_view(tx: &dyn ReadTx, person: PersonRow) -> Result<UserView, StoreError> {
     let mut groups = Vec::new();
-    if let Some(resource) = tx.resource_of_person(person.id)? {
-        for id in tx.groups_of(resource.id)? {
-            groups.extend(tx.group_by_id(id)?.map(|group| group.display_name));
-        }
+    for id in tx.groups_of_person(person.id)? {
+        groups.extend(tx.group_by_id(id)?.map(|group| group.display_name));
     }
     Ok(UserView {
         id: person.id.to_string(),

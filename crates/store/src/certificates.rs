@@ -76,9 +76,8 @@ pub trait CertificatesMut {
     /// [`StoreError::Taken`] when the serial stands already; [`StoreError::Missing`] when the host, or the user and
     /// session, are not there.
     fn intend(&mut self, certificate: &CertificateRow) -> Result<(), StoreError>;
-    /// # Errors
-    /// [`StoreError::Missing`] when there is no such certificate.
-    fn mark_issued(&mut self, serial: Serial, at: Timestamp) -> Result<(), StoreError>;
+    /// Whether it is news: not when the certificate is not there, or is marked already. The first time stays.
+    fn mark_issued(&mut self, serial: Serial, at: Timestamp) -> Result<bool, StoreError>;
     /// # Errors
     /// [`StoreError::Taken`] when the session stands already.
     fn begin_session(&mut self, session: &SessionRow) -> Result<(), StoreError>;

@@ -34,8 +34,8 @@ pub use hosts::{
     refused_host_leaves_no_trace, reports_and_generations_need_their_host,
 };
 pub use people::{
-    name_and_uid_never_change_hands, name_and_uid_outlive_the_resource, people_behind_a_group,
-    person_comes_back_whole, pins_are_never_loosened, subject_is_one_persons,
+    groups_of_a_person, name_and_uid_never_change_hands, name_and_uid_outlive_the_resource,
+    people_behind_a_group, person_comes_back_whole, pins_are_never_loosened, subject_is_one_persons,
 };
 pub use reads::{a_read_sees_one_state, absence_is_an_answer, many_reads_run_beside_writes};
 pub use resources::{
@@ -78,6 +78,7 @@ macro_rules! conformance_tests {
             grants_need_their_group
             group_lookups
             group_removal_takes_memberships_and_grants
+            groups_of_a_person
             host_comes_back_whole
             host_names_are_held_until_retirement
             machine_key_is_one_hosts

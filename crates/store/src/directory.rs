@@ -102,6 +102,8 @@ pub trait Directory {
     fn members(&self, group: GroupId) -> Result<Vec<ResourceId>, StoreError>;
     fn is_member(&self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError>;
     fn groups_of(&self, resource: ResourceId) -> Result<Vec<GroupId>, StoreError>;
+    /// The groups of [`Directory::resource_of_person`]; none where there is no resource.
+    fn groups_of_person(&self, user: UserId) -> Result<Vec<GroupId>, StoreError>;
 
     fn person(&self, id: UserId) -> Result<Option<PersonRow>, StoreError>;
     fn person_by_subject(&self, subject: Subject) -> Result<Option<PersonRow>, StoreError>;

@@ -54,7 +54,7 @@ pub(super) fn entitle(
     login: Login,
     now: Timestamp,
 ) -> Result<Entitlement, AppError> {
-    let groups = groups_of(tx, person)?;
+    let groups = tx.groups_of_person(person.id)?.into_iter().collect();
     let grants = grants_of(tx, &groups)?;
     let limits = limits(tx, app)?;
     let person = Person {
@@ -68,13 +68,6 @@ pub(super) fn entitle(
     };
     let ask = Ask { login, ttl: asked.ttl_seconds };
     decide(&person, &grants, &ask, &limits, now).map_err(|denial| refusal(&denial).into())
-}
-
-fn groups_of(tx: &dyn WriteTx, person: &PersonRow) -> Result<BTreeSet<GroupId>, StoreError> {
-    match tx.resource_of_person(person.id)? {
-        Some(resource) => Ok(tx.groups_of(resource.id)?.into_iter().collect()),
-        None => Ok(BTreeSet::new()),
-    }
 }
 
 fn grants_of(tx: &dyn WriteTx, groups: &BTreeSet<GroupId>) -> Result<Vec<Grant>, StoreError> {

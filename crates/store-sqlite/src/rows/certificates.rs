@@ -119,13 +119,13 @@ impl CertificatesMut for Tx<'_> {
         Ok(())
     }
 
-    fn mark_issued(&mut self, serial: Serial, at: Timestamp) -> Result<(), StoreError> {
-        let found = self.change(
-            "UPDATE certificates SET issued_at = ?2 WHERE serial = ?1",
+    fn mark_issued(&mut self, serial: Serial, at: Timestamp) -> Result<bool, StoreError> {
+        let marked = self.change(
+            "UPDATE certificates SET issued_at = ?2 WHERE serial = ?1 AND issued_at IS NULL",
             params![whole(serial.value())?, micros(at)],
             "",
         )?;
-        if found == 1 { Ok(()) } else { Err(StoreError::Missing("certificate")) }
+        Ok(marked == 1)
     }
 
     fn begin_session(&mut self, session: &SessionRow) -> Result<(), StoreError> {

@@ -77,6 +77,10 @@ impl Directory for Tx<'_> {
         self.groups_with(resource)
     }
 
+    fn groups_of_person(&self, user: UserId) -> Result<Vec<GroupId>, StoreError> {
+        self.groups_with_person(user)
+    }
+
     fn person(&self, id: UserId) -> Result<Option<PersonRow>, StoreError> {
         self.person_row(id)
     }

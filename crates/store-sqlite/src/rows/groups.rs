@@ -1,5 +1,5 @@
 use rusqlite::params;
-use sallyport_domain::{GroupId, ResourceId, TenantId};
+use sallyport_domain::{GroupId, ResourceId, TenantId, UserId};
 use sallyport_store::{GroupRow, Page, StoreError, folded};
 
 use crate::cells::{Cells, FromRow};
@@ -11,6 +11,18 @@ macro_rules! groups {
         concat!(
             "SELECT id, tenant, external_id, display_name, document, created_at, modified_at FROM groups ",
             $which
+        )
+    };
+}
+
+/// The groups of one resource.
+macro_rules! memberships {
+    ($which:literal) => {
+        concat!(
+            "SELECT groups.id AS id FROM memberships JOIN groups ON groups.position = memberships.group_position ",
+            "WHERE memberships.resource_position = (SELECT position FROM resources WHERE ",
+            $which,
+            ")"
         )
     };
 }
@@ -128,13 +140,15 @@ impl Tx<'_> {
     }
 
     pub(super) fn groups_with(&self, resource: ResourceId) -> Result<Vec<GroupId>, StoreError> {
-        let mut ids = self.all_of(
-            MEMBERSHIPS,
-            "SELECT groups.id AS id FROM memberships JOIN groups ON groups.position = memberships.group_position \
-             WHERE memberships.resource_position = (SELECT position FROM resources WHERE id = ?1)",
-            [resource.to_string()],
-            |cells| cells.take("id"),
-        )?;
+        self.groups_where(memberships!("id = ?1"), &resource.to_string())
+    }
+
+    pub(super) fn groups_with_person(&self, user: UserId) -> Result<Vec<GroupId>, StoreError> {
+        self.groups_where(memberships!("person = ?1 ORDER BY position DESC LIMIT 1"), &user.to_string())
+    }
+
+    fn groups_where(&self, sql: &str, id: &str) -> Result<Vec<GroupId>, StoreError> {
+        let mut ids = self.all_of(MEMBERSHIPS, sql, [id], |cells| cells.take("id"))?;
         ids.sort_unstable();
         Ok(ids)
     }

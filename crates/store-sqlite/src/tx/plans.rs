@@ -106,6 +106,7 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.members(id(1))?;
     tx.is_member(id(1), id(1))?;
     tx.groups_of(id(1))?;
+    tx.groups_of_person(id(1))?;
     tx.person(id(1))?;
     tx.person_by_subject(subject(1))?;
     tx.people()?;

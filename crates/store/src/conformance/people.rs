@@ -148,3 +148,28 @@ pub async fn people_behind_a_group(store: Store) {
     .await;
     assert_eq!(seen, (vec![person(3), person(1)], vec![person(2)], Some(id(4))));
 }
+
+pub async fn groups_of_a_person(store: Store) {
+    write(&store, |tx| {
+        tx.put_person(&person(1))?;
+        tx.put_person(&person(2))?;
+        tx.put_resource(&resource(1))?;
+        for number in [3, 1, 2] {
+            tx.put_group(&group(number))?;
+            tx.add_member(id(number), id(1))?;
+        }
+        Ok(())
+    })
+    .await;
+    let of = async |person| read(&store, move |tx| tx.groups_of_person(id(person))).await;
+    assert_eq!(of(1).await, [id(1), id(2), id(3)]);
+    assert_eq!(of(2).await, []);
+    // The latest resource counts, and it alone.
+    let again = ResourceRow { id: id(4), user_name: "again@contoso.test".into(), ..resource(1) };
+    write(&store, move |tx| {
+        tx.put_resource(&again)?;
+        tx.add_member(id(2), id(4)).map(drop)
+    })
+    .await;
+    assert_eq!(of(1).await, [id(2)]);
+}
