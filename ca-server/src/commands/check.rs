@@ -21,6 +21,8 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     }
     println!("{} is fine", path.display());
     println!("  fingerprint   {}", keys.fingerprint());
+    println!("  tenant        {}", config.ca.tenant);
+    println!("  client id     {}", config.ca.client_id);
     println!("  issuer        {}", config.ca.issuer);
     println!(
         "  host domains  {}",

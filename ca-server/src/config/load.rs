@@ -184,6 +184,11 @@ impl Check {
 
     fn login(&mut self, raw: RawLogin) -> Option<LoginSection> {
         let device = match raw.device.as_deref() {
+            // Somebody who names groups believes that they hold.
+            None | Some("off" | "on") if !raw.device_groups.is_empty() => self.note(
+                "login.device_groups",
+                "it holds with device = \"groups\" only; write that, or take the groups out",
+            ),
             None | Some("off") => Some(DeviceLogin::Off),
             Some("on") => Some(DeviceLogin::On),
             Some("groups") if raw.device_groups.is_empty() => {
@@ -276,10 +281,8 @@ impl Check {
             match Surface::parse(&text) {
                 Some(surface) => surfaces.extend([surface]),
                 None => {
-                    return self.note(
-                        &field("surfaces"),
-                        format!("{text:?} is none of login, scim, hosts, admin, ops"),
-                    );
+                    return self
+                        .note(&field("surfaces"), format!("{text:?} is none of login, scim, hosts, ops"));
                 }
             }
         }
@@ -388,6 +391,7 @@ mod tests {
         let cases = [
             ("device = \"off\"", "device = \"groups\"", "login.device_groups"),
             ("device = \"off\"", "device = \"maybe\"", "login.device"),
+            ("device = \"off\"", "device = \"on\"\ndevice_groups = [\"sre\"]", "login.device_groups"),
             ("# user_ttl = \"16h\"", "user_ttl = \"16h\"\nuser_ttl_max = \"8h\"", "certificates.user_ttl"),
             ("address = \"127.0.0.1:8443\"", "address = \"localhost\"", "listen[0].address"),
             ("\"login\", \"scim\"", "\"admin\", \"scim\"", "listen[0].surfaces"),

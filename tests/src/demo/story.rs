@@ -25,6 +25,7 @@ pub(super) struct Stage {
 impl Stage {
     /// What a person may try when the story is over and all of it still up.
     pub(super) fn by_hand(&self) -> Vec<String> {
+        let bin = crate::process::bin_dir().map_or_else(|_| String::new(), |bin| bin.display().to_string());
         let home = self.laptop.home().display();
         let agent = self.laptop.agent().socket().display();
         let (ca, fingerprint) = (self.ca.url(), self.ca.fingerprint());
@@ -37,13 +38,17 @@ impl Stage {
         };
         vec![
             format!("export HOME={home} SSH_AUTH_SOCK={agent} SSL_CERT_FILE={}", self.entra.root().display()),
+            format!("export PATH={bin}:$PATH"),
             format!(
                 "entra-sim user set {} --enabled true --sim {}",
                 MARA.oid,
                 self.entra.url().unwrap_or_default()
             ),
             self.ca.provision_by_hand(&self.entra),
-            format!("sallyport login {} --no-browser --ca {ca} --ca-fingerprint {fingerprint}", MARA.upn()),
+            format!(
+                "sallyport login {} --force --no-browser --ca {ca} --ca-fingerprint {fingerprint}",
+                MARA.upn()
+            ),
             format!("    (her password is '{}')", MARA.password),
             ssh(&self.web),
             ssh(&self.db),
@@ -147,6 +152,7 @@ fn leave(
     web: &Enrolled,
 ) -> Result<()> {
     let mut session = narrator.step("She keeps a session open on web-1", || {
+        Narrator::tell(format!("$ ssh {}@{}", MARA.name, web.host.fqdn()));
         let mut session = laptop.ssh_session(MARA.name, &web.host, "echo in; exec sleep 3600")?;
         session.wait_for_line("in", PATIENCE)?;
         Ok(session)
@@ -154,6 +160,7 @@ fn leave(
     narrator.step("She is disabled in the directory, and the session ends", || {
         Narrator::tell(format!("$ entra-sim user set {} --enabled false", MARA.oid));
         entra.command(&["user", "set", MARA.oid, "--enabled", "false"])?.ok()?;
+        Narrator::tell("$ entra-sim provision --cycle incremental");
         let begun = Instant::now();
         Narrator::tell(ca.provision(entra, "incremental")?.stderr);
         ended(&mut session)?;
@@ -164,10 +171,12 @@ fn leave(
         ca.wait_for_hosts(PATIENCE)
     })?;
     narrator.step("The certificate that she still has opens nothing any more", || {
+        Narrator::tell(format!("$ ssh {}@{} id", MARA.name, web.host.fqdn()));
         Narrator::tell(laptop.ssh(MARA.name, &web.host, "id")?.refused()?);
         Ok(())
     })?;
-    narrator.step("The next login is refused", || {
+    narrator.step("The next login is refused, by Entra itself", || {
+        Narrator::tell(format!("$ sallyport login {} --force", MARA.upn()));
         let refusal =
             laptop.login(MARA, &["--force"]).err().context("a disabled person logged in")?.to_string();
         // The page's own words, from the error number on.
