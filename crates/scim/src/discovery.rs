@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::limits::MAX_RESULTS;
-use crate::schema::{Attribute, ENTERPRISE_USER, Kind, Type};
+use crate::schema::{Attribute, ENTERPRISE_USER, Kind, SALLYPORT_USER, Type};
 
 const KINDS: [Kind; 2] = [Kind::User, Kind::Group];
 
@@ -81,20 +81,23 @@ fn resource_type(base: &str, kind: Kind) -> Value {
 }
 
 fn schemas_of(base: &str, kind: Kind) -> Vec<Value> {
-    let core = schema(base, kind.urn(), kind.name(), kind.attributes());
-    let extensions = kind.extensions().iter().map(|(urn, attributes)| {
-        let name = if *urn == ENTERPRISE_USER { "EnterpriseUser" } else { kind.name() };
-        schema(base, urn, name, attributes)
-    });
+    let core = schema(base, kind.urn(), kind.attributes());
+    let extensions = kind.extensions().iter().map(|(urn, attributes)| schema(base, urn, attributes));
     std::iter::once(core).chain(extensions).collect()
 }
 
-fn schema(base: &str, urn: &str, name: &str, attributes: &[Attribute]) -> Value {
+fn schema(base: &str, urn: &str, attributes: &[Attribute]) -> Value {
+    let (name, description) = match urn {
+        ENTERPRISE_USER => ("EnterpriseUser", "What enterprises add to a User"),
+        SALLYPORT_USER => ("SallyportUser", "The account that a User should have on hosts"),
+        _ if urn == Kind::Group.urn() => ("Group", "A group of Users"),
+        _ => ("User", "A person"),
+    };
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
         "id": urn,
         "name": name,
-        "description": format!("{name} as RFC 7643 defines it"),
+        "description": description,
         "attributes": attributes.iter().map(attribute).collect::<Vec<_>>(),
         "meta": {"resourceType": "Schema", "location": format!("{base}/Schemas/{urn}")},
     })
@@ -108,6 +111,7 @@ fn attribute(from: &Attribute) -> Value {
             Type::Boolean => "boolean",
             Type::Complex => "complex",
             Type::DateTime => "dateTime",
+            Type::Integer => "integer",
             Type::Reference => "reference",
             Type::String => "string",
         },

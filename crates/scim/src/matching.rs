@@ -129,12 +129,14 @@ fn compare(value: &Value, attribute: Option<&'static Attribute>, op: Compare, li
         // Entra writes `primary eq "True"`; other documents hold "True" where we are asked for true.
         (Value::Bool(value), Literal::Text(text)) => op == Compare::Equal && is_boolean(text, *value),
         (Value::String(text), Literal::Bool(wanted)) => op == Compare::Equal && is_boolean(text, *wanted),
-        (Value::Number(value), Literal::Number(wanted)) => {
+        (Value::Number(value), Literal::Number(wanted) | Literal::Text(wanted)) => {
             let order =
                 value.as_f64().zip(wanted.parse().ok()).and_then(|(a, b): (f64, f64)| a.partial_cmp(&b));
-            order.is_some_and(|order| ordered(order, op)) || text(&value.to_string(), attribute, op, wanted)
+            match order {
+                Some(order) if !substring(op) => ordered(order, op),
+                _ => text(&value.to_string(), attribute, op, wanted),
+            }
         }
-        (Value::Number(value), Literal::Text(wanted)) => text(&value.to_string(), attribute, op, wanted),
         (Value::String(value), Literal::Text(wanted) | Literal::Number(wanted)) => {
             text(value, attribute, op, wanted)
         }

@@ -1,8 +1,8 @@
 //! Values brought into the form the schema gives them, at the boundary and nowhere else.
 //!
-//! What clients send in more than one form is told apart here: null is absence, `"True"` is a boolean where the
-//! schema has one, a manager written as a string is an object, one value of a list is a list of one. Everything
-//! else stays as it was written.
+//! What clients send in more than one form is told apart here: null is absence, `"True"` is a boolean and `"70001"` a
+//! number where the schema has one, a manager written as a string is an object, one value of a list is a list of
+//! one. Everything else stays as it was written.
 
 use serde_json::{Map, Value};
 
@@ -56,6 +56,7 @@ pub(crate) fn element(known: &'static Attribute, value: Value) -> Result<Option<
     match (known.kind, value) {
         (_, Value::Null) => Ok(None),
         (Type::Boolean, value) => boolean(known.name, &value).map(Some),
+        (Type::Integer, value) => integer(known.name, &value),
         (Type::Complex, Value::Object(map)) => Ok(Some(Value::Object(object(known.sub, map)?))),
         (Type::Complex, Value::String(text)) if find(known.sub, "value").is_some() => {
             Ok((!text.is_empty()).then(|| Value::Object(Map::from_iter([("value".to_owned(), text.into())]))))
@@ -102,6 +103,18 @@ fn boolean(name: &str, value: &Value) -> Result<Value, ScimError> {
     }
 }
 
+/// Mapping expressions of a directory give strings, and an empty one where their input has no value.
+fn integer(name: &str, value: &Value) -> Result<Option<Value>, ScimError> {
+    let number = match value {
+        Value::String(text) if text.trim().is_empty() => return Ok(None),
+        Value::String(text) => text.trim().parse::<i64>().ok(),
+        other => other.as_i64(),
+    };
+    let wrong =
+        || ScimError::InvalidValue(format!("{name} must be a whole number, not {}", type_name(value)));
+    number.map(|number| Some(number.into())).ok_or_else(wrong)
+}
+
 /// Attributes that we do not know keep everything but their nulls.
 pub(crate) fn without_nulls(value: Value) -> Option<Value> {
     match value {
@@ -120,7 +133,7 @@ pub(crate) const fn type_name(value: &Value) -> &'static str {
         Value::Array(_) => "an array",
         Value::Bool(_) => "a boolean",
         Value::Null => "null",
-        Value::Number(_) => "a number",
+        Value::Number(_) => "this number",
         Value::Object(_) => "an object",
         Value::String(_) => "this string",
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use crate::filter::Filter;
-use crate::schema::{Attribute, ENTERPRISE_USER, GROUP, Kind, USER};
+use crate::schema::{Attribute, ENTERPRISE_USER, GROUP, Kind, SALLYPORT_USER, USER};
 use crate::{ScimError, parse};
 
 /// The target of a PATCH operation, of a comparison, or of a projection.
@@ -72,13 +72,14 @@ pub(crate) fn word(text: &str) -> Result<Path, String> {
     if !text.contains(':') {
         return attribute(None, text).map(Path::Attr).ok_or_else(|| format!("{text:?} is not an attribute"));
     }
-    for known in [USER, GROUP, ENTERPRISE_USER] {
+    for known in [USER, GROUP, ENTERPRISE_USER, SALLYPORT_USER] {
         let Some(rest) = strip_prefix_any_case(text, known) else { continue };
         if rest.is_empty() {
             return Ok(Path::Extension(known.to_owned()));
         }
         if let Some(name) = rest.strip_prefix(':') {
-            let urn = (known == ENTERPRISE_USER).then_some(known);
+            let urn = ![USER, GROUP].contains(&known);
+            let urn = urn.then_some(known);
             return attribute(urn, name)
                 .map(Path::Attr)
                 .ok_or_else(|| format!("{name:?} is not an attribute"));

@@ -6,7 +6,7 @@ use crate::ScimError;
 use crate::limits::{MAX_DOCUMENT_BYTES, MAX_OBJECT_MEMBERS};
 use crate::normal::{attribute, insert_once, object, type_name, without_nulls};
 use crate::path::{key_of, member};
-use crate::schema::{ENTERPRISE_USER, Kind};
+use crate::schema::{ENTERPRISE_USER, Kind, SALLYPORT_USER};
 
 /// Never part of a document: given by this server (`id`, `meta`, `groups`) or a secret that we must not keep.
 pub(crate) const NOT_STORED: [&str; 4] = ["groups", "id", "meta", "password"];
@@ -128,6 +128,35 @@ impl User {
         objects.into_iter().filter_map(|email| text(email, "value")).collect()
     }
 
+    /// The name that the directory wants for the account on hosts, as it was written: nothing says yet that it is
+    /// possible or free.
+    #[must_use]
+    pub fn posix_name(&self) -> Option<&str> {
+        text(self.sallyport()?, "posixName")
+    }
+
+    /// The uid that the directory wants for the account on hosts. Any number may stand here.
+    #[must_use]
+    pub fn uid_number(&self) -> Option<i64> {
+        member(self.sallyport()?, "uidNumber")?.as_i64()
+    }
+
+    /// The gid that the directory wants for the account on hosts. Any number may stand here.
+    #[must_use]
+    pub fn gid_number(&self) -> Option<i64> {
+        member(self.sallyport()?, "gidNumber")?.as_i64()
+    }
+
+    /// The shell that the directory wants for the account on hosts: any text.
+    #[must_use]
+    pub fn login_shell(&self) -> Option<&str> {
+        text(self.sallyport()?, "loginShell")
+    }
+
+    fn sallyport(&self) -> Option<&Map<String, Value>> {
+        member(&self.0, SALLYPORT_USER)?.as_object()
+    }
+
     /// The SCIM id of the manager.
     #[must_use]
     pub fn manager(&self) -> Option<&str> {
@@ -243,16 +272,9 @@ pub(crate) fn not_an_object(name: &str, found: &Value) -> ScimError {
 /// What the rest of the CA relies on: names and identifiers are strings, the required one is there, and the whole
 /// is of a size that one request could have brought.
 pub(crate) fn checked(kind: Kind, document: Map<String, Value>) -> Result<Map<String, Value>, ScimError> {
-    for name in ["displayName", "externalId", "userName", "userType"] {
-        match member(&document, name) {
-            None | Some(Value::String(_)) => {}
-            Some(other) => {
-                return Err(ScimError::InvalidValue(format!(
-                    "{name} must be a string, not {}",
-                    type_name(other)
-                )));
-            }
-        }
+    only_strings(&document, &["displayName", "externalId", "userName", "userType"])?;
+    if let Some(Value::Object(wishes)) = member(&document, SALLYPORT_USER) {
+        only_strings(wishes, &["loginShell", "posixName"])?;
     }
     let required = kind.required();
     if text(&document, required).is_none_or(|value| value.trim().is_empty()) {
@@ -265,6 +287,21 @@ pub(crate) fn checked(kind: Kind, document: Map<String, Value>) -> Result<Map<St
         )));
     }
     Ok(document)
+}
+
+fn only_strings(map: &Map<String, Value>, names: &[&str]) -> Result<(), ScimError> {
+    for name in names {
+        match member(map, name) {
+            None | Some(Value::String(_)) => {}
+            Some(other) => {
+                return Err(ScimError::InvalidValue(format!(
+                    "{name} must be a string, not {}",
+                    type_name(other)
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn text<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a str> {

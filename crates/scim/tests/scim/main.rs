@@ -7,5 +7,6 @@ mod common;
 mod entra_groups;
 mod entra_users;
 mod filters;
+mod posix;
 mod properties;
 mod rendering;

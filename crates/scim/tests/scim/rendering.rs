@@ -163,7 +163,7 @@ fn resource_types_and_schemas_name_each_other() {
             assert_eq!(&schema["id"], urn);
         }
     }
-    assert_eq!(discovery::schemas(BASE).len(), 3);
+    assert_eq!(discovery::schemas(BASE).len(), 4);
     assert_eq!(discovery::schema_by_id(BASE, "urn:x"), None);
     assert_eq!(discovery::resource_type_by_id(BASE, "Device"), None);
 }
