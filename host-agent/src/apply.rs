@@ -1,26 +1,25 @@
 //! The hands: carry out steps, one failing without stopping the others, and tell what came of them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use jiff::Timestamp;
-use sallyport_domain::{PosixName, Uid};
-
-use crate::accounts::{self, Changes, HomeError, Ledger, Standing, View, make_home};
-use crate::disk::{self, Access, Disk, DiskError};
-use crate::paths::Paths;
-use crate::plan::{self, Abilities, Judged, Person, Plan, Step, Wanted, judge};
-use crate::problem::{Code, Problem};
-use crate::seen::Seen;
-use crate::sshd::{self, SshdError};
-use crate::state::State;
-use crate::sudo::{self, Rule, SudoError, SudoOutcome};
-use crate::tools::{Elsewhere, Tools};
+mod accounts;
+mod sshd;
+mod sudo;
 
 #[cfg(test)]
 mod tests;
 
-/// How many accounts are asked about by effect after each run: enough to find what shadows our file.
-const SUDO_SAMPLES: usize = 3;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use sallyport_domain::PosixName;
+
+use crate::accounts::{Ledger, Standing};
+use crate::disk::{self, Disk, DiskError};
+use crate::paths::Paths;
+use crate::plan::{self, Abilities, Judged, Plan, Step, Wanted, judge};
+use crate::problem::{Code, Problem};
+use crate::seen::Seen;
+use crate::state::State;
+use crate::tools::{Elsewhere, Tools};
 
 /// What a run came to.
 #[derive(Debug, Default)]
@@ -193,198 +192,6 @@ impl<T: Tools> Hands<'_, T> {
         match write() {
             Err(error) if error.is_disk_full() && self.state.release_spare() => write(),
             result => result,
-        }
-    }
-
-    fn remove_principals(&self, name: &str) -> StepResult {
-        let path = self.paths.principals_of(name);
-        disk::remove(&path).and_then(|()| self.disk.sync_directory(&path)).map_err(failed)
-    }
-
-    fn remove_sudo(&self) -> StepResult {
-        let path = self.paths.sudoers();
-        disk::remove(&path).and_then(|()| self.disk.sync_directory(&path)).map_err(failed)
-    }
-
-    /// Takes the whole file away when it cannot be made smaller: who keeps sudo gets it back with the next good run.
-    fn narrow_sudo(&self, bytes: &[u8]) -> StepResult {
-        let narrowed = match sudo::install(self.paths, self.disk, self.tools, bytes) {
-            Err(SudoError::Disk(error)) if error.is_disk_full() && self.state.release_spare() => {
-                sudo::install(self.paths, self.disk, self.tools, bytes)
-            }
-            result => result,
-        };
-        let Err(error) = narrowed else { return Ok(()) };
-        self.remove_sudo()?;
-        let why = crate::problem::chain(&error);
-        Err(Problem::new(Code::SudoRefused, format!("{why}; all sudo rules were taken away, so that one is")))
-    }
-
-    fn suspend(&self, ledger: &Ledger, names: &[PosixName]) -> StepResult {
-        let changes = Changes { suspend: names.to_vec(), ..Changes::default() };
-        let edit = || accounts::apply(self.paths, self.disk, ledger, &changes, self.now, |_| false);
-        let result = match edit() {
-            Err(accounts::AccountsError::Disk(error))
-                if error.is_disk_full() && self.state.release_spare() =>
-            {
-                edit()
-            }
-            result => result,
-        };
-        self.tools.accounts_changed();
-        result.map(|_| ()).map_err(|error| Problem::caused(Code::AccountsRefused, &error))
-    }
-
-    fn end_sessions(&self, people: &[Person]) -> StepResult {
-        let mut left = Vec::new();
-        for Person { name, uid } in people {
-            if let Err(error) = self.tools.end_sessions(name, uid.value()) {
-                left.push(format!("{name}: {error}"));
-            }
-        }
-        if left.is_empty() { Ok(()) } else { Err(Problem::new(Code::SessionsLeft, left.join("; "))) }
-    }
-
-    fn edit_accounts(
-        &self,
-        wanted: &Wanted,
-        ledger: &Ledger,
-        changes: &Changes,
-        absent: &mut BTreeSet<PosixName>,
-    ) -> StepResult {
-        let created = || changes.create.iter().map(|account| account.name.clone());
-        let intended = plan::intentions(wanted, changes, ledger, self.now);
-        if let Some(intended) = &intended
-            && let Err(error) = self.state.save_ledger(self.disk, intended)
-        {
-            absent.extend(created());
-            return Err(Problem::caused(Code::StepFailed, &error));
-        }
-        let ledger = intended.as_ref().unwrap_or(ledger);
-        let free = |gid| self.tools.gid_is_free(gid);
-        let result = accounts::apply(self.paths, self.disk, ledger, changes, self.now, free);
-        self.tools.accounts_changed();
-        match result {
-            Ok(withheld) if withheld.is_empty() => Ok(()),
-            Ok(withheld) => {
-                let detail: Vec<String> =
-                    withheld.iter().map(|(name, why)| format!("{name} is withheld: {why}")).collect();
-                absent.extend(withheld.into_iter().map(|(name, _)| name));
-                Err(Problem::new(Code::NameTaken, detail.join("; ")))
-            }
-            Err(error) => {
-                absent.extend(created());
-                Err(Problem::caused(Code::AccountsRefused, &error))
-            }
-        }
-    }
-
-    fn make_home(&self, name: &PosixName, uid: Uid) -> StepResult {
-        make_home(self.paths, name, uid.value()).map_err(|error| {
-            let code =
-                if matches!(error, HomeError::Io { .. }) { Code::StepFailed } else { Code::HomeForeign };
-            Problem::caused(code, &error)
-        })
-    }
-
-    fn write_trust_file(&self, path: &std::path::Path, bytes: &[u8]) -> Result<(), DiskError> {
-        disk::directory(&self.paths.trust(), 0o755)?;
-        self.disk.replace(path, bytes, Access::Mode(0o644))
-    }
-
-    fn write_trust(&self, path: &std::path::Path, bytes: &[u8]) -> StepResult {
-        self.write_trust_file(path, bytes).map_err(failed)
-    }
-
-    /// Readable by all, because sshd reads them as the user; the directory belongs to root.
-    fn write_principals(&self, files: &[(PosixName, Vec<u8>)], absent: &BTreeSet<PosixName>) -> StepResult {
-        disk::directory(&self.paths.trust(), 0o755).map_err(failed)?;
-        disk::directory(&self.paths.principals(), 0o755).map_err(failed)?;
-        let mut first = Ok(());
-        for (name, bytes) in files.iter().filter(|(name, _)| !absent.contains(name)) {
-            let path = self.paths.principals_of(name.as_str());
-            first = first.and(self.disk.replace_unsynced(&path, bytes, Access::Mode(0o644)));
-        }
-        first.and(self.disk.sync_directory(&self.paths.principals_of("any"))).map_err(failed)
-    }
-
-    fn write_sudo(&self, bytes: &[u8], rules: &[Rule], absent: &BTreeSet<PosixName>) -> StepResult {
-        // A rule for a name that has no account would be for whoever takes the name.
-        if rules.iter().all(|rule| absent.contains(&rule.name)) {
-            return Ok(());
-        }
-        let bytes = &sudo::without(bytes, absent);
-        match sudo::install(self.paths, self.disk, self.tools, bytes) {
-            Ok(SudoOutcome::Checked) => Ok(()),
-            Ok(SudoOutcome::RestIsBroken(why)) => {
-                tracing::warn!("the rest of sudo's configuration is broken: {why}; see: visudo -c");
-                Ok(())
-            }
-            Err(error) => Err(Problem::caused(Code::SudoRefused, &error)),
-        }
-    }
-
-    fn install_drop_in(&self, wanted: &Wanted, bytes: &[u8]) -> StepResult {
-        for named in [self.paths.user_ca(), self.paths.krl()] {
-            if !named.exists() {
-                let detail = format!("{} is not there, and without it nobody could log in", named.display());
-                return Err(Problem::new(Code::SshdRefused, detail));
-            }
-        }
-        let managed = self.managed_account(wanted);
-        sshd::install(self.paths, self.disk, self.tools, bytes, managed.as_deref()).map_err(|error| {
-            let code = match error {
-                SshdError::Conflict(_) => Code::SshdConflict,
-                SshdError::Shadowed(_) => Code::ShadowedBy,
-                _ => Code::SshdRefused,
-            };
-            Problem::caused(code, &error)
-        })
-    }
-
-    fn reload(&self) -> StepResult {
-        let refused = |why| Problem::new(Code::SshdRefused, why);
-        self.tools.check_sshd(None).and_then(|()| self.tools.reload_sshd()).map_err(refused)
-    }
-
-    /// An account of ours that is there, to ask sshd about.
-    fn managed_account(&self, wanted: &Wanted) -> Option<String> {
-        let files = accounts::AccountFiles::read(self.paths).ok()?;
-        let ledger = self.state.ledger().ok()?;
-        let view = View::new(&files, &ledger);
-        let ours = |name: &&PosixName| matches!(view.standing(name), Standing::Ours { .. });
-        wanted.accounts().iter().map(|account| &account.name).find(ours).map(ToString::to_string)
-    }
-
-    /// Looks at the effect, since other files can beat ours without any error.
-    fn prove_sshd(&self, wanted: &Wanted, outcome: &mut Outcome) {
-        if !self.paths.drop_in().exists() {
-            return;
-        }
-        let managed = self.managed_account(wanted);
-        let root = self.tools.effective_sshd("root");
-        let of_managed = managed.as_deref().map(|user| self.tools.effective_sshd(user)).transpose();
-        match root.and_then(|root| of_managed.map(|managed| sshd::shadows(&root, managed.as_deref(), None))) {
-            Ok(shadows) if shadows.is_empty() => {}
-            Ok(shadows) => outcome.problems.push(Problem::new(Code::ShadowedBy, shadows.join(", "))),
-            Err(why) => outcome.problems.push(Problem::new(Code::SshdRefused, why)),
-        }
-    }
-
-    fn prove_sudo(&self, outcome: &mut Outcome) {
-        let Ok(Some(sudoers)) = disk::read(&self.paths.sudoers(), u64::from(u32::MAX)) else { return };
-        if !sudo::wired(self.paths) {
-            let detail =
-                "/etc/sudoers does not include /etc/sudoers.d; add the line: @includedir /etc/sudoers.d";
-            outcome.problems.push(Problem::new(Code::SudoNotWired, detail));
-            return;
-        }
-        for name in sudo::names_in(&sudoers).into_iter().take(SUDO_SAMPLES) {
-            let Ok(name) = name.parse() else { continue };
-            if !self.tools.sudo_grants_all(&name) {
-                let detail = format!("sudo does not grant {name} what our rule says; see: sudo -l -U {name}");
-                outcome.problems.push(Problem::new(Code::SudoShadowed, detail));
-            }
         }
     }
 }

@@ -6,7 +6,7 @@ use sallyport_protocol::{Fingerprint, Signed};
 
 use super::*;
 use crate::lease;
-use crate::state::StoredSnapshot;
+use crate::state::{Applied, StoredSnapshot};
 use crate::testing::{NOW, TestHost, at, read};
 
 /// An agent on the host, enrolled, that has applied something.

@@ -1,0 +1,80 @@
+//! Hands on accounts, homes and what people run.
+
+use std::collections::BTreeSet;
+
+use sallyport_domain::{PosixName, Uid};
+
+use super::{Hands, StepResult};
+use crate::accounts::{self, Changes, HomeError, Ledger, make_home};
+use crate::plan::{self, Person, Wanted};
+use crate::problem::{Code, Problem};
+use crate::tools::Tools;
+
+impl<T: Tools> Hands<'_, T> {
+    pub(super) fn suspend(&self, ledger: &Ledger, names: &[PosixName]) -> StepResult {
+        let changes = Changes { suspend: names.to_vec(), ..Changes::default() };
+        let edit = || accounts::apply(self.paths, self.disk, ledger, &changes, self.now, |_| false);
+        let result = match edit() {
+            Err(accounts::AccountsError::Disk(error))
+                if error.is_disk_full() && self.state.release_spare() =>
+            {
+                edit()
+            }
+            result => result,
+        };
+        self.tools.accounts_changed();
+        result.map(|_| ()).map_err(|error| Problem::caused(Code::AccountsRefused, &error))
+    }
+
+    pub(super) fn end_sessions(&self, people: &[Person]) -> StepResult {
+        let mut left = Vec::new();
+        for Person { name, uid } in people {
+            if let Err(error) = self.tools.end_sessions(name, uid.value()) {
+                left.push(format!("{name}: {error}"));
+            }
+        }
+        if left.is_empty() { Ok(()) } else { Err(Problem::new(Code::SessionsLeft, left.join("; "))) }
+    }
+
+    pub(super) fn edit_accounts(
+        &self,
+        wanted: &Wanted,
+        ledger: &Ledger,
+        changes: &Changes,
+        absent: &mut BTreeSet<PosixName>,
+    ) -> StepResult {
+        let created = || changes.create.iter().map(|account| account.name.clone());
+        let intended = plan::intentions(wanted, changes, ledger, self.now);
+        if let Some(intended) = &intended
+            && let Err(error) = self.state.save_ledger(self.disk, intended)
+        {
+            absent.extend(created());
+            return Err(Problem::caused(Code::StepFailed, &error));
+        }
+        let ledger = intended.as_ref().unwrap_or(ledger);
+        let free = |gid| self.tools.gid_is_free(gid);
+        let result = accounts::apply(self.paths, self.disk, ledger, changes, self.now, free);
+        self.tools.accounts_changed();
+        match result {
+            Ok(withheld) if withheld.is_empty() => Ok(()),
+            Ok(withheld) => {
+                let detail: Vec<String> =
+                    withheld.iter().map(|(name, why)| format!("{name} is withheld: {why}")).collect();
+                absent.extend(withheld.into_iter().map(|(name, _)| name));
+                Err(Problem::new(Code::NameTaken, detail.join("; ")))
+            }
+            Err(error) => {
+                absent.extend(created());
+                Err(Problem::caused(Code::AccountsRefused, &error))
+            }
+        }
+    }
+
+    pub(super) fn make_home(&self, name: &PosixName, uid: Uid) -> StepResult {
+        make_home(self.paths, name, uid.value()).map_err(|error| {
+            let code =
+                if matches!(error, HomeError::Io { .. }) { Code::StepFailed } else { Code::HomeForeign };
+            Problem::caused(code, &error)
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! The second plan: what gives access.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sallyport_domain::PosixName;
+use sallyport_protocol::Account;
+
+use super::{Judged, Plan, Step, Wanted, rules};
+use crate::accounts::{Changes, Entry, Ledger, NewAccount, Standing, View};
+use crate::lease;
+use crate::principals;
+use crate::problem::{Code, Problem};
+use crate::seen::Seen;
+use crate::sshd;
+use crate::sudo;
+use crate::tools::Elsewhere;
+
+/// What gives access. `elsewhere` tells who of the new accounts is known to other name services.
+pub(crate) fn grants(
+    wanted: &Wanted,
+    seen: &Seen,
+    judged: &Judged<'_>,
+    elsewhere: &BTreeMap<PosixName, Elsewhere>,
+    now: Timestamp,
+) -> Plan {
+    let mut plan = Plan::default();
+    match sshd::check_ca_keys(&wanted.user_ca_keys) {
+        Ok(bytes) if seen.user_ca.as_ref() != Some(&bytes) => plan.steps.push(Step::WriteCaKeys { bytes }),
+        Ok(_) => {}
+        Err(error) => plan.problems.push(Problem::caused(Code::CaKeysRefused, &error)),
+    }
+    let granted: Vec<&(&Account, Standing)> = judged
+        .allowed
+        .iter()
+        .filter(|(account, _)| match elsewhere.get(&account.name) {
+            None => true,
+            Some(holder) => {
+                plan.problems.push(held_elsewhere(account, holder));
+                false
+            }
+        })
+        .collect();
+    plan.steps.extend(edit_accounts(wanted, seen, &granted));
+    make_homes(seen, &granted, &mut plan);
+    let granted: Vec<(&Account, Standing)> = granted.into_iter().cloned().collect();
+    let granted = Judged { allowed: granted, problems: Vec::new() };
+    grant_sudo(wanted, seen, &granted, now, &mut plan);
+    grant_principals(wanted, seen, &granted, now, &mut plan);
+    plan.steps.extend(sshd_steps(wanted, seen));
+    plan
+}
+
+fn held_elsewhere(account: &Account, holder: &Elsewhere) -> Problem {
+    let Account { name, uid, .. } = account;
+    match holder {
+        Elsewhere::Name(what) => {
+            Problem::new(Code::NameTaken, format!("{name} is withheld: {what} has that name"))
+        }
+        Elsewhere::Number(who) => {
+            Problem::new(Code::UidConflict, format!("{name} is withheld: its uid {uid} belongs to {who}"))
+        }
+    }
+}
+
+fn edit_accounts(wanted: &Wanted, seen: &Seen, granted: &[&(&Account, Standing)]) -> Option<Step> {
+    let files = seen.accounts.as_ref().ok()?;
+    let mut changes = Changes::default();
+    for (account, standing) in granted {
+        match standing {
+            Standing::Absent => changes.create.push(NewAccount {
+                name: account.name.clone(),
+                uid: account.uid,
+                label: account.label.clone(),
+                shell: wanted.abilities.shell.clone(),
+            }),
+            Standing::Ours { suspended: true } => changes.reactivate.push(account.name.clone()),
+            Standing::Ours { suspended: false } | Standing::Foreign(_) => {}
+        }
+    }
+    changes.repair = !View::new(files, &seen.ledger).orphans().is_empty();
+    (!changes.is_empty()).then_some(Step::EditAccounts { changes })
+}
+
+/// What the ledger must say before the accounts of a batch are made.
+pub(crate) fn intentions(
+    wanted: &Wanted,
+    changes: &Changes,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Option<Ledger> {
+    let mut intended = ledger.clone();
+    for new in &changes.create {
+        if let Some(account) = wanted.accounts.iter().find(|account| account.name == new.name) {
+            intended.intend(&new.name, Entry { uid: new.uid, user: account.user, created_at: now });
+        }
+    }
+    (intended != *ledger).then_some(intended)
+}
+
+fn make_homes(seen: &Seen, granted: &[&(&Account, Standing)], plan: &mut Plan) {
+    for (account, _) in granted {
+        match seen.homes.get(account.name.as_str()) {
+            None => plan.steps.push(Step::MakeHome { name: account.name.clone(), uid: account.uid }),
+            Some(owner) if *owner != account.uid.value() => plan.problems.push(Problem::new(
+                Code::HomeForeign,
+                format!("/home/{} belongs to uid {owner}, so it was left alone", account.name),
+            )),
+            Some(_) => {}
+        }
+    }
+}
+
+fn grant_sudo(wanted: &Wanted, seen: &Seen, granted: &Judged<'_>, now: Timestamp, plan: &mut Plan) {
+    let rules = rules(granted, None);
+    if rules.is_empty() {
+        if seen.sudoers.is_some() {
+            plan.steps.push(Step::RemoveSudo);
+        }
+        return;
+    }
+    if !wanted.abilities.has_visudo {
+        let detail =
+            "people shall have sudo here, but sudo is not installed; install it: apt-get install sudo";
+        plan.problems.push(Problem::new(Code::SudoMissing, detail));
+        return;
+    }
+    let written = seen.sudoers.as_deref().and_then(lease::of_file);
+    let lease = lease::to_write(written, wanted.lease_until, now);
+    let render = |lease| sudo::render(&rules, lease, wanted.abilities.sudo_ends);
+    if seen.sudoers.as_ref() != Some(&render(lease)) {
+        plan.steps
+            .push(Step::WriteSudo { bytes: render(lease::to_write(None, wanted.lease_until, now)), rules });
+    }
+}
+
+fn grant_principals(wanted: &Wanted, seen: &Seen, granted: &Judged<'_>, now: Timestamp, plan: &mut Plan) {
+    let mut files = Vec::new();
+    for (account, _) in &granted.allowed {
+        let present = seen.principals.get(account.name.as_str());
+        let lease = lease::to_write(present.and_then(|bytes| lease::of_file(bytes)), wanted.lease_until, now);
+        let render = |lease| principals::render(&account.principals, lease, &wanted.abilities.expiry);
+        if present.is_some() && present == render(lease).as_ref() {
+            continue;
+        }
+        match render(lease::to_write(None, wanted.lease_until, now)) {
+            Some(bytes) => files.push((account.name.clone(), bytes)),
+            None => plan.problems.push(Problem::new(
+                Code::StepFailed,
+                format!(
+                    "{} is withheld: date(1) does not tell the end of the lease in local time",
+                    account.name
+                ),
+            )),
+        }
+    }
+    if !files.is_empty() {
+        plan.steps.push(Step::WritePrincipals { files });
+    }
+}
+
+/// What sshd reads at its start comes last: everything that it names is there by then.
+fn sshd_steps(wanted: &Wanted, seen: &Seen) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let certificate = wanted.host_certificate.as_ref().map(|line| line.clone().into_bytes());
+    let new_certificate = certificate.filter(|bytes| seen.host_certificate.as_ref() != Some(bytes));
+    let certified = wanted.host_certificate.is_some() || seen.host_certificate.is_some();
+    let drop_in = sshd::render(certified);
+    let reload = new_certificate.is_some();
+    if let Some(bytes) = new_certificate {
+        steps.push(Step::WriteHostCertificate { bytes });
+    }
+    if seen.drop_in.as_ref() != Some(&drop_in) {
+        steps.push(Step::InstallDropIn { bytes: drop_in });
+    } else if reload {
+        steps.push(Step::ReloadSshd);
+    }
+    steps
+}

@@ -1,0 +1,86 @@
+//! What this host shall be, by the CA's word.
+
+use jiff::Timestamp;
+use sallyport_protocol::Account;
+
+use crate::principals::ExpiryNotation;
+use crate::problem::{Code, Problem};
+use crate::state::Accepted;
+
+/// What this host shall be, and what it is able to.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// Nobody, once the lease is over.
+    pub(super) accounts: Vec<Account>,
+    pub(super) user_ca_keys: Vec<String>,
+    pub(super) krl: String,
+    pub(super) lease_until: Timestamp,
+    /// The certificate to install, looked at already.
+    pub(super) host_certificate: Option<String>,
+    pub(super) abilities: Abilities,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// What the programs of this host can do.
+#[derive(Clone, Debug)]
+pub(crate) struct Abilities {
+    pub(crate) expiry: ExpiryNotation,
+    pub(crate) has_visudo: bool,
+    pub(crate) sudo_ends: bool,
+    pub(crate) shell: String,
+}
+
+impl Wanted {
+    /// The snapshot's content, or nobody when its lease is over: then, and only then, access ends without a word of
+    /// the CA.
+    pub(crate) fn new(
+        accepted: &Accepted,
+        host_certificate: Option<String>,
+        abilities: Abilities,
+        now: Timestamp,
+    ) -> Self {
+        let over = accepted.lease_until <= now;
+        let problems = if over {
+            let detail = format!(
+                "no fresh word of the CA since the lease ended at {}; all accounts are suspended until there is one",
+                accepted.lease_until
+            );
+            vec![Problem::new(Code::LeaseOver, detail)]
+        } else {
+            Vec::new()
+        };
+        Self {
+            accounts: if over { Vec::new() } else { accepted.content.accounts.clone() },
+            user_ca_keys: accepted.content.user_ca_keys.clone(),
+            krl: accepted.content.krl.clone(),
+            lease_until: accepted.lease_until,
+            host_certificate,
+            abilities,
+            problems,
+        }
+    }
+
+    /// The end of a lease that is known by our own files only.
+    pub(crate) fn nobody(written: Option<Timestamp>, abilities: Abilities) -> Self {
+        let end = written.map_or_else(
+            || "no file tells of a lease that goes on".to_owned(),
+            |until| format!("the lease that stands in the files ended at {until}"),
+        );
+        let detail = format!(
+            "the CA's last word is lost, and {end}; all accounts are suspended until there is a fresh word"
+        );
+        Self {
+            accounts: Vec::new(),
+            user_ca_keys: Vec::new(),
+            krl: String::new(),
+            lease_until: written.unwrap_or(Timestamp::MIN),
+            host_certificate: None,
+            abilities,
+            problems: vec![Problem::new(Code::LeaseOver, detail)],
+        }
+    }
+
+    pub(crate) fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+}
