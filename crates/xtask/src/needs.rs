@@ -33,6 +33,7 @@ pub(crate) struct Debian {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Python {
     pub(crate) name: String,
+    #[serde(default)]
     pub(crate) programs: Vec<PathBuf>,
     pub(crate) sha256: Vec<String>,
     pub(crate) version: String,

@@ -7,6 +7,7 @@ mod common;
 mod entra_groups;
 mod entra_users;
 mod filters;
+mod fuzzed;
 mod posix;
 mod properties;
 mod rendering;

@@ -1,0 +1,39 @@
+//! The fuzz targets' bodies over their seeds: they go on compiling, and hold, without a fuzzer.
+
+use std::path::Path;
+
+#[path = "../../../../fuzz/src/scim.rs"]
+mod bodies;
+
+fn over_seeds(target: &str, body: fn(&[u8])) {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds")).join(target);
+    let mut seeds = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let seed = std::fs::read(entry.unwrap().path()).unwrap();
+        body(&seed);
+        // What a fuzzer would try first: the seed cut off, and with a bit turned.
+        for end in 0..seed.len() {
+            body(&seed[..end]);
+            let mut turned = seed.clone();
+            turned[end] ^= 1 << (end % 8);
+            body(&turned);
+        }
+        seeds += 1;
+    }
+    assert!(seeds > 2, "{} has no seeds", folder.display());
+}
+
+#[test]
+fn filters() {
+    over_seeds("scim_filter", bodies::filter);
+}
+
+#[test]
+fn patches() {
+    over_seeds("scim_patch", bodies::patch);
+}
+
+#[test]
+fn resources() {
+    over_seeds("scim_resource", bodies::resource);
+}
