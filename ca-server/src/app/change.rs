@@ -35,9 +35,7 @@ impl Change {
 
     /// Every host that the groups of the resource reach, as things stand now.
     pub fn touch_groups_of(&mut self, tx: &dyn WriteTx, resource: ResourceId) -> Result<(), StoreError> {
-        for group in tx.groups_of(resource)? {
-            self.touch_group(tx, group)?;
-        }
+        self.selectors.extend(tx.grants_reaching(resource)?.into_iter().map(|grant| grant.tags));
         Ok(())
     }
 
@@ -101,10 +99,5 @@ impl App {
 
 /// Whether some grant reaches the resource through one of its groups.
 pub fn is_granted(tx: &(impl ReadTx + ?Sized), resource: ResourceId) -> Result<bool, StoreError> {
-    for group in tx.groups_of(resource)? {
-        if !tx.grants_of(group)?.is_empty() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(!tx.grants_reaching(resource)?.is_empty())
 }

@@ -13,7 +13,7 @@ const GUEST: &str = "Guest";
 /// The person for a resource that is being created: the one that its object id names, or a new one.
 ///
 /// Two resources with one object id do not share a person: the second gets a person of its own, without the link, and
-/// [`settle`] makes both a conflict.
+/// [`settle`] suspends and flags both.
 pub fn for_new_resource(
     tx: &mut dyn WriteTx,
     change: &Change,
@@ -57,6 +57,8 @@ pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow)
         None => name_conflict(tx, &person)?,
     };
     (person.state, person.reason) = match conflict {
+        // Flagged, also while inactive: this one does not end by itself.
+        Some(ConflictReason::Link) => (UserState::Suspended, Some(ConflictReason::Link)),
         _ if !user.active() => (UserState::Suspended, None),
         Some(reason) => (UserState::Conflict, Some(reason)),
         None => (UserState::Active, None),
@@ -78,15 +80,17 @@ pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow)
     announce(tx, change, &before, &person)
 }
 
-/// Settles everybody whose resource claims the object id: a second claim makes a conflict of the first as well.
+/// Settles everybody whose resource claims the object id: a second claim flags the first as well.
 pub fn settle_claimants(
     tx: &mut dyn WriteTx,
     change: &mut Change,
     resource: &ResourceRow,
 ) -> Result<(), StoreError> {
-    let Some(external_id) = resource.external_id.as_deref() else { return Ok(()) };
-    for claimant in tx.resources_by_external_id(resource.tenant, external_id)? {
-        if claimant.id != resource.id {
+    let Some(object) = object_id(resource.external_id.as_deref()) else { return Ok(()) };
+    for claimant in tx.claimants(resource.tenant, object)? {
+        if claimant != resource.id
+            && let Some(claimant) = tx.resource(resource.tenant, claimant)?
+        {
             settle(tx, change, &claimant)?;
         }
     }
@@ -105,7 +109,7 @@ fn object_id(external_id: Option<&str>) -> Option<ObjectId> {
     external_id?.parse().ok()
 }
 
-/// Makes the link to the object id once; any later claim to another one is a conflict.
+/// Makes the link to the object id once; any later claim to another one is never followed.
 fn link(
     tx: &mut dyn WriteTx,
     person: &mut PersonRow,
@@ -114,8 +118,7 @@ fn link(
     let Some(object) = object_id(resource.external_id.as_deref()) else {
         return Ok(Some(ConflictReason::NoObjectId));
     };
-    let claimed = resource.external_id.as_deref().unwrap_or_default();
-    if tx.resources_by_external_id(resource.tenant, claimed)?.len() > 1 {
+    if tx.claimants(resource.tenant, object)?.len() > 1 {
         return Ok(Some(ConflictReason::Link));
     }
     match person.object {
@@ -185,6 +188,7 @@ fn announce(
         UserState::Active => EventName::DirectoryUserResumed,
         UserState::Conflict => EventName::DirectoryConflict,
         UserState::Gone => EventName::DirectoryUserDeleted,
+        UserState::Suspended if after.reason.is_some() => EventName::DirectoryUserFlagged,
         UserState::Suspended => EventName::DirectoryUserSuspended,
     };
     let mut event = change.event(name).of_user(after.id).with("user_name", after.user_name.as_str());

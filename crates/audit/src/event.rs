@@ -107,6 +107,8 @@ names! {
     DirectoryUserChanged = "directory.user_changed",
     DirectoryUserCreated = "directory.user_created",
     DirectoryUserDeleted = "directory.user_deleted",
+    /// The resource claims another object id than the person's: suspended until somebody looks.
+    DirectoryUserFlagged = "directory.user_flagged",
     DirectoryUserResumed = "directory.user_resumed",
     DirectoryUserSuspended = "directory.user_suspended",
     EnrollTokenCreated = "enroll_token.created",

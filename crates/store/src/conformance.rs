@@ -39,8 +39,8 @@ pub use people::{
 };
 pub use reads::{a_read_sees_one_state, absence_is_an_answer, many_reads_run_beside_writes};
 pub use resources::{
-    external_ids_may_stand_twice, resource_comes_back_whole, resources_are_paged,
-    resources_stay_in_their_tenant, user_name_is_unique_without_case,
+    claims_are_found_in_every_spelling, external_ids_may_stand_twice, resource_comes_back_whole,
+    resources_are_paged, resources_stay_in_their_tenant, user_name_is_unique_without_case,
 };
 pub use tokens::scim_tokens;
 pub use writes::{
@@ -70,6 +70,7 @@ macro_rules! conformance_tests {
             audit_starts_at_genesis
             certificate_comes_back_whole
             certificates_are_listed_by_serial
+            claims_are_found_in_every_spelling
             counters_keep_what_was_set
             ending_sessions_revokes_what_still_lives
             enrolment_tokens

@@ -82,6 +82,8 @@ pub trait Directory {
         tenant: TenantId,
         external_id: &str,
     ) -> Result<Vec<ResourceRow>, StoreError>;
+    /// The resources whose `externalId` is this object id, however it is spelt.
+    fn claimants(&self, tenant: TenantId, object: ObjectId) -> Result<Vec<ResourceId>, StoreError>;
     /// The latest, should there be several.
     fn resource_of_person(&self, user: UserId) -> Result<Option<ResourceRow>, StoreError>;
     /// `skip` from 0; `total` counts all of the tenant's.

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use sallyport_domain::{GrantId, GroupId, Tags};
+use sallyport_domain::{GrantId, GroupId, ResourceId, Tags};
 
 use crate::StoreError;
 
@@ -17,6 +17,8 @@ pub trait Grants {
     fn grant(&self, id: GrantId) -> Result<Option<GrantRow>, StoreError>;
     fn grants(&self) -> Result<Vec<GrantRow>, StoreError>;
     fn grants_of(&self, group: GroupId) -> Result<Vec<GrantRow>, StoreError>;
+    /// Those of all the groups that the resource is a member of, at the cost of its groups.
+    fn grants_reaching(&self, resource: ResourceId) -> Result<Vec<GrantRow>, StoreError>;
 }
 
 pub trait GrantsMut {

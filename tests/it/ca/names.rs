@@ -112,9 +112,9 @@ fn an_external_id_that_moves_is_never_followed() -> Result<()> {
     let id = resource(&world, &zoe)?;
     let moved = claim(&world, &id, &uuid_like(&thief.oid)?)?;
     assert_eq!(moved, 200);
-    assert_eq!(state(&world, &zoe)?, ("conflict".to_owned(), Some("link".to_owned())));
+    assert_eq!(state(&world, &zoe)?, ("suspended".to_owned(), Some("link".to_owned())));
     let (_, request) = world.sign_in(&zoe)?;
-    world.refused(&request, ProblemCode::NameConflict)?;
+    world.refused(&request, ProblemCode::Suspended)?;
 
     // Set right again, it is the same person with the same name.
     assert_eq!(claim(&world, &id, &zoe.oid)?, 200);
@@ -130,10 +130,10 @@ fn two_resources_with_one_object_id() -> Result<()> {
     let (_, other_request) = world.sign_in(&other)?;
     assert_eq!(claim(&world, &resource(&world, &other)?, &zita.oid)?, 200);
     for someone in [&zita, &other] {
-        assert_eq!(state(&world, someone)?, ("conflict".to_owned(), Some("link".to_owned())), "{someone:?}");
+        assert_eq!(state(&world, someone)?, ("suspended".to_owned(), Some("link".to_owned())), "{someone:?}");
     }
-    world.refused(&request, ProblemCode::NameConflict)?;
-    world.refused(&other_request, ProblemCode::NameConflict)?;
+    world.refused(&request, ProblemCode::Suspended)?;
+    world.refused(&other_request, ProblemCode::Suspended)?;
 
     // The claim withdrawn, each is who they were.
     assert_eq!(claim(&world, &resource_by_name(&world, &other)?, &other.oid)?, 200);

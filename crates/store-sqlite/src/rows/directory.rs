@@ -1,4 +1,4 @@
-use sallyport_domain::{GroupId, PosixName, ResourceId, Subject, TenantId, Uid, UserId};
+use sallyport_domain::{GroupId, ObjectId, PosixName, ResourceId, Subject, TenantId, Uid, UserId};
 use sallyport_store::{Directory, DirectoryMut, GroupRow, Page, PersonRow, ResourceRow, StoreError};
 
 use crate::tx::Tx;
@@ -22,6 +22,10 @@ impl Directory for Tx<'_> {
         external_id: &str,
     ) -> Result<Vec<ResourceRow>, StoreError> {
         self.resources_linked(tenant, external_id)
+    }
+
+    fn claimants(&self, tenant: TenantId, object: ObjectId) -> Result<Vec<ResourceId>, StoreError> {
+        self.resources_claiming(tenant, object)
     }
 
     fn resource_of_person(&self, user: UserId) -> Result<Option<ResourceRow>, StoreError> {

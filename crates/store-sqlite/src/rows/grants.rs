@@ -1,5 +1,5 @@
 use rusqlite::params;
-use sallyport_domain::{GrantId, GroupId};
+use sallyport_domain::{GrantId, GroupId, ResourceId};
 use sallyport_store::{GrantRow, Grants, GrantsMut, StoreError};
 
 use crate::cells::{Cells, FromRow};
@@ -36,6 +36,18 @@ impl Grants for Tx<'_> {
 
     fn grants_of(&self, group: GroupId) -> Result<Vec<GrantRow>, StoreError> {
         self.all(grants!("WHERE group_id = ?1 ORDER BY position"), [group.to_string()])
+    }
+
+    fn grants_reaching(&self, resource: ResourceId) -> Result<Vec<GrantRow>, StoreError> {
+        // CROSS keeps the order of the joins: from the person outwards, never from all grants inwards.
+        self.all(
+            "SELECT grants.id, grants.group_id, grants.tags, grants.sudo, grants.created_at FROM memberships \
+             CROSS JOIN groups ON groups.position = memberships.group_position \
+             CROSS JOIN grants ON grants.group_id = groups.id \
+             WHERE memberships.resource_position = (SELECT position FROM resources WHERE id = ?1) \
+             ORDER BY grants.position",
+            [resource.to_string()],
+        )
     }
 }
 

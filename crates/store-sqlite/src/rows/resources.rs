@@ -1,10 +1,10 @@
 use rusqlite::params;
-use sallyport_domain::{ResourceId, TenantId, UserId};
+use sallyport_domain::{ObjectId, ResourceId, TenantId, UserId};
 use sallyport_store::{Page, ResourceRow, StoreError, folded};
 
 use crate::cells::{Cells, FromRow};
 use crate::tx::Tx;
-use crate::values::{count, json, micros};
+use crate::values::{count, json, micros, text};
 
 macro_rules! resources {
     ($which:literal) => {
@@ -62,6 +62,19 @@ impl Tx<'_> {
         )
     }
 
+    pub(super) fn resources_claiming(
+        &self,
+        tenant: TenantId,
+        object: ObjectId,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        self.all_of(
+            ResourceRow::TABLE,
+            "SELECT id FROM resources WHERE tenant = ?1 AND object = ?2 ORDER BY position",
+            [tenant.to_string(), object.to_string()],
+            |cells| cells.take("id"),
+        )
+    }
+
     pub(super) fn latest_resource_of(&self, user: UserId) -> Result<Option<ResourceRow>, StoreError> {
         self.one(resources!("WHERE person = ?1 ORDER BY position DESC LIMIT 1"), [user.to_string()])
     }
@@ -89,9 +102,10 @@ impl Tx<'_> {
     pub(super) fn put_resource_row(&self, resource: &ResourceRow) -> Result<(), StoreError> {
         let put = self.change(
             "INSERT INTO resources (id, tenant, person, user_name, user_name_folded, external_id, document, \
-             created_at, modified_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+             created_at, modified_at, object) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
              ON CONFLICT (id) DO UPDATE SET person = excluded.person, user_name = excluded.user_name, \
              user_name_folded = excluded.user_name_folded, external_id = excluded.external_id, \
+             object = excluded.object, \
              document = excluded.document, created_at = excluded.created_at, modified_at = excluded.modified_at \
              WHERE tenant = excluded.tenant",
             params![
@@ -104,6 +118,7 @@ impl Tx<'_> {
                 json(&resource.document)?,
                 micros(resource.created_at),
                 micros(resource.modified_at),
+                text(resource.external_id.as_deref().and_then(|id| id.parse::<ObjectId>().ok())),
             ],
             "user",
         )?;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use rusqlite::StatementStatus;
 use sallyport_store::conformance::samples::{
-    certificate, enroll_token, grant, group, host, id, name, now, pinned, resource, scim_token, serial,
-    session, sign_in, subject, tenant, token,
+    certificate, enroll_token, grant, group, host, id, name, now, object, pinned, resource, scim_token,
+    serial, session, sign_in, subject, tenant, token,
 };
 use sallyport_store::{ReadTx, ReportRow, SecretHash, StoreError, WriteTx};
 
@@ -95,6 +95,7 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.resource(tenant(1), id(1))?;
     tx.resource_by_user_name(tenant(1), "x")?;
     tx.resources_by_external_id(tenant(1), "x")?;
+    tx.claimants(tenant(1), object(1))?;
     tx.resource_of_person(id(1))?;
     tx.resources(tenant(1), 0, 1)?;
     tx.group(tenant(1), id(1))?;
@@ -116,6 +117,7 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.grant(id(1))?;
     tx.grants()?;
     tx.grants_of(id(1))?;
+    tx.grants_reaching(id(1))?;
     tx.host(id(1))?;
     tx.host_by_machine("x")?;
     tx.host_by_name(&host(1).name)?;

@@ -128,7 +128,17 @@ pub async fn grants_need_their_group(store: Store) {
     })
     .await;
     let seen = read(&store, |tx| Ok((tx.grant(id(2))?, tx.grants()?, tx.grants_of(id(1))?))).await;
-    assert_eq!(seen, (Some(second.clone()), vec![second.clone(), grant(1)], vec![second, grant(1)]));
+    assert_eq!(seen, (Some(second.clone()), vec![second.clone(), grant(1)], vec![second.clone(), grant(1)]));
+    write(&store, |tx| {
+        for number in [1, 2] {
+            tx.put_person(&person(number))?;
+            tx.put_resource(&resource(number))?;
+        }
+        tx.add_member(id(1), id(1)).map(drop)
+    })
+    .await;
+    let reaching = read(&store, |tx| Ok((tx.grants_reaching(id(1))?, tx.grants_reaching(id(2))?))).await;
+    assert_eq!(reaching, (vec![second, grant(1)], vec![]));
     let changed = GrantRow { tags: tags(&["env=stage"]), sudo: true, ..grant(1) };
     let put = changed.clone();
     write(&store, move |tx| tx.put_grant(&put)).await;

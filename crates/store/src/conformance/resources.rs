@@ -106,6 +106,27 @@ pub async fn external_ids_may_stand_twice(store: Store) {
     assert_eq!(both.iter().map(|row| row.id).collect::<Vec<_>>(), [id(1), id(2)]);
 }
 
+/// One object id has many spellings, and they all claim the same person.
+pub async fn claims_are_found_in_every_spelling(store: Store) {
+    let claim = object(7).to_string();
+    let spellings = [claim.clone(), claim.to_uppercase(), format!("{{{claim}}}"), claim.replace('-', "")];
+    let numbers = [1, 2, 3, 4];
+    write(&store, move |tx| {
+        for (number, spelling) in numbers.into_iter().zip(spellings) {
+            tx.put_person(&person(number))?;
+            tx.put_resource(&ResourceRow { external_id: Some(spelling), ..resource(number) })?;
+        }
+        tx.put_person(&person(5))?;
+        tx.put_resource(&ResourceRow { external_id: Some("mara.lind".into()), ..resource(5) })
+    })
+    .await;
+    let claimants = || async { read(&store, |tx| tx.claimants(tenant(1), object(7))).await };
+    assert_eq!(claimants().await, numbers.map(id));
+    assert_eq!(read(&store, |tx| tx.claimants(tenant(2), object(7))).await, []);
+    write(&store, |tx| tx.put_resource(&ResourceRow { external_id: None, ..resource(2) })).await;
+    assert_eq!(claimants().await, [id(1), id(3), id(4)]);
+}
+
 pub async fn resources_are_paged(store: Store) {
     // Put in an order that is not that of their ids.
     let numbers = [7, 3, 9, 1, 5];
