@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+#[expect(unreachable_pub, reason = "the fuzz targets reach them from their own crate")]
 #[path = "../../../../fuzz/src/scim.rs"]
 mod bodies;
 
