@@ -16,6 +16,7 @@ mod requests;
 mod revocations;
 mod routes;
 mod scim;
+mod throttles;
 mod tls;
 mod tokens;
 

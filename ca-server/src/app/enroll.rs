@@ -27,15 +27,12 @@ impl App {
         let now = self.now();
         let host_key = self.check_host_key(&machine_key, &ask.host_key, &ask.host_key_signature)?;
         self.check_names(&ask.names)?;
+        self.know_token(&ask).await?;
         let app = self.clone();
         let outcome = self
             .change(request, now, move |tx, change| {
                 let Some(token) = tx.enroll_token(&tokens::hash(&ask.token))? else {
-                    // Anybody can send anything: no event, or strangers could fill the disk.
-                    tracing::warn!(names = ?ask.names, "an enrolment with an unknown token was refused");
-                    return Err(refuse(
-                        "the enrolment token is unknown; ask for one: sallyport-ca enroll-token create",
-                    ));
+                    return Err(unknown_token());
                 };
                 match admit(tx, change, &machine_key, &ask, &token) {
                     Ok(host) => {
@@ -44,6 +41,7 @@ impl App {
                     }
                     // The refusal is an event of its own, and events are written, so this write stands.
                     Err(AppError::Refused(refusal)) => {
+                        app.throttles().refused_enrolments.take(token.id, now)?;
                         let names: Vec<String> = ask.names.iter().map(ToString::to_string).collect();
                         let event = change.event(EventName::HostEnrollmentRefused).with("names", names);
                         tx.append(
@@ -58,6 +56,16 @@ impl App {
         let (host, intent) = outcome?;
         let certificate = self.seal_host_certificate(intent)?;
         Ok(EnrollReply { host: host.id, name: host.name, tags: host.tags, certificate })
+    }
+
+    /// Anybody can send anything: a stranger's token costs no write and leaves no event, or they could fill the disk.
+    async fn know_token(&self, ask: &EnrollRequest) -> Result<(), AppError> {
+        let hash = tokens::hash(&ask.token);
+        if self.store().read(move |tx| Ok::<_, AppError>(tx.enroll_token(&hash)?)).await?.is_some() {
+            return Ok(());
+        }
+        tracing::warn!(names = ?ask.names, "an enrolment with an unknown token was refused");
+        Err(unknown_token())
     }
 
     /// The host is heard no more and its names are free. What it has ends with its lease; its certificate with itself.
@@ -119,6 +127,10 @@ impl App {
 
 fn refuse(detail: impl Into<String>) -> AppError {
     AppError::refused(ProblemCode::Unauthorized, detail)
+}
+
+fn unknown_token() -> AppError {
+    refuse("the enrolment token is unknown; ask for one: sallyport-ca enroll-token create")
 }
 
 fn admit(

@@ -13,11 +13,13 @@ pub struct Refusal {
     pub detail: String,
     /// With [`ProblemCode::ClockSkew`]: the time here.
     pub server_time: Option<Timestamp>,
+    /// With [`ProblemCode::TooMany`]: the seconds until it is worth asking again.
+    pub retry_after: Option<u64>,
 }
 
 impl Refusal {
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), server_time: None }
+        Self { code, detail: detail.into(), server_time: None, retry_after: None }
     }
 }
 

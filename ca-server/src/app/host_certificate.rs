@@ -24,7 +24,7 @@ pub(super) struct Intent {
     row: CertificateRow,
 }
 
-/// Reserves a serial and writes the whole to-be-signed content into the chain.
+/// Reserves a serial and writes the whole to-be-signed content into the chain. One host does so only so often.
 pub(super) fn intend(
     tx: &mut dyn WriteTx,
     change: &Change,
@@ -32,6 +32,7 @@ pub(super) fn intend(
     host: &HostRow,
     key: &PlainKey,
 ) -> Result<Intent, AppError> {
+    app.throttles().host_certificates.take(host.id, change.now)?;
     let at = |offset: SignedDuration| {
         change.now.checked_add(offset).map_err(|error| AppError::internal("the clock", error))
     };

@@ -71,6 +71,8 @@ impl App {
         let proven = proof::check(&ask, self.keys().fingerprint())?;
         let token = self.verify_token(&ask.id_token, now).await?;
         let subject = token.subject;
+        // Before the store is asked: who was refused often costs no write any more.
+        self.throttles().refusals.look(&subject, now)?;
         let asked = match self.establish(ask, proven, token) {
             Ok(asked) => asked,
             Err(refusal) => return self.refuse_at_once(request, now, subject, refusal).await,
@@ -79,11 +81,13 @@ impl App {
         let outcome = self
             .change(request, now, move |tx, change| {
                 let Some(person) = tx.person_by_subject(asked.token.subject)? else {
-                    return refuse(tx, change, subject, None, person::not_provisioned(&asked.token));
+                    return refuse(tx, change, &app, subject, None, person::not_provisioned(&asked.token));
                 };
                 match grant(tx, change, &app, &asked, &person) {
                     Ok(intent) => Ok(Ok((intent, person.id))),
-                    Err(AppError::Refused(refusal)) => refuse(tx, change, subject, Some(&person), refusal),
+                    Err(AppError::Refused(refusal)) => {
+                        refuse(tx, change, &app, subject, Some(&person), refusal)
+                    }
                     Err(error) => Err(error),
                 }
             })
@@ -105,10 +109,11 @@ impl App {
     where
         T: Send + 'static,
     {
+        let app = self.clone();
         let refused = self
             .change(request, now, move |tx, change| {
                 let person = tx.person_by_subject(subject)?;
-                refuse(tx, change, subject, person.as_ref(), refusal)
+                refuse(tx, change, &app, subject, person.as_ref(), refusal)
             })
             .await?;
         refused.map_or_else(
@@ -167,14 +172,17 @@ fn reply(issued: IssuedCertificate, session: SessionId) -> IssueUserReply {
 
 type Outcome = Result<(Intent, sallyport_domain::UserId), Refusal>;
 
-/// A refusal of a verified person is an event; it is written, so the transaction stands. It uses no token up.
+/// A refusal of a verified person is an event; it is written, so the transaction stands. It uses no token up, and so
+/// could be had again and again: whoever was refused too often is told that instead, and nothing is written.
 fn refuse(
     tx: &mut dyn WriteTx,
     change: &Change,
+    app: &App,
     subject: Subject,
     person: Option<&PersonRow>,
     refusal: Refusal,
 ) -> Result<Outcome, AppError> {
+    app.throttles().refusals.take(subject, change.now)?;
     let mut event = change.event(EventName::CertificateRefused).with("code", refusal.code.as_str());
     event = event.with("tenant", subject.tenant.to_string()).with("object_id", subject.object.to_string());
     if let Some(person) = person {

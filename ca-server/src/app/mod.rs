@@ -15,6 +15,7 @@ mod people;
 mod report;
 mod revocation;
 mod snapshot;
+mod throttles;
 mod tokens;
 mod users;
 mod views;
@@ -32,6 +33,7 @@ pub use bootstrap::SignedBytes;
 pub use error::{AppError, DirectoryError, Refusal};
 pub use groups::GroupWrite;
 pub use host_auth::{AuthenticatedHost, Nonces};
+pub use throttles::{Shared, Throttles};
 pub use tokens::ScimConnection;
 pub use users::ListQuery;
 
@@ -52,6 +54,7 @@ struct Parts {
     clock: SharedClock,
     nonces: Nonces,
     issued: Issued,
+    throttles: Throttles,
     /// Counts up whenever some host's generation moved: wakes those that wait.
     moved: watch::Sender<u64>,
     /// PEM of the private root, for the bootstrap document.
@@ -87,6 +90,7 @@ impl App {
             clock: SharedClock(clock),
             nonces,
             issued: Issued::default(),
+            throttles: Throttles::default(),
             moved,
             tls_roots,
         }))
@@ -97,6 +101,10 @@ impl App {
         // Whole milliseconds: what the store keeps, so that a value written and one computed compare equal.
         let now = self.0.clock.0.now();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    pub fn clock(&self) -> SharedClock {
+        self.0.clock.clone()
     }
 
     pub fn new_request_id(&self) -> RequestId {
@@ -113,6 +121,10 @@ impl App {
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    fn throttles(&self) -> &Throttles {
+        &self.0.throttles
     }
 
     fn issued(&self) -> &Issued {

@@ -9,20 +9,31 @@ use crate::log::Chain;
 /// A request that ends without its answer. Becomes a problem document once the request's id is known (see
 /// [`super::trace`]).
 #[derive(Clone, Debug)]
-pub struct Failure(Problem);
+pub struct Failure {
+    problem: Problem,
+    /// Seconds.
+    retry_after: Option<u64>,
+}
 
 impl Failure {
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self(Problem::new(code, detail))
+        Self { problem: Problem::new(code, detail), retry_after: None }
+    }
+
+    pub(super) const fn code(&self) -> ProblemCode {
+        self.problem.code
     }
 
     /// The document as it is sent.
     pub(super) fn render(self, request: RequestId) -> Response {
-        let problem = Problem { request: Some(request.to_string()), ..self.0 };
+        let problem = Problem { request: Some(request.to_string()), ..self.problem };
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Sallyport"));
@@ -33,8 +44,8 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        let Refusal { code, detail, server_time } = refusal;
-        Self(Problem { server_time, ..Problem::new(code, detail) })
+        let Refusal { code, detail, server_time, retry_after } = refusal;
+        Self { problem: Problem { server_time, ..Problem::new(code, detail) }, retry_after }
     }
 }
 

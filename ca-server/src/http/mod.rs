@@ -7,6 +7,7 @@ mod json;
 mod login;
 mod ops;
 mod scim;
+mod strangers;
 mod trace;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ pub use failure::Failure;
 pub use json::{Json, SmallBody};
 pub use trace::RequestTag;
 
+use self::strangers::Strangers;
 use crate::app::App;
 use crate::config::Surface;
 
@@ -46,9 +48,11 @@ pub fn router(app: &App, surfaces: &BTreeSet<Surface>) -> Router {
             Surface::Scim => limited(scim::routes(), SCIM_BODY, TIMEOUT),
         });
     }
+    let strangers = Strangers::new(app.clock());
     router
         .fallback(failure::not_found)
         .method_not_allowed_fallback(failure::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(strangers, strangers::at_the_door))
         .layer(axum::middleware::from_fn_with_state(app.clone(), trace::tag))
         .with_state(app.clone())
 }

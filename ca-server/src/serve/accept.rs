@@ -1,5 +1,5 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +37,10 @@ const GRACE: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of headers; the largest honest one carries a certificate.
 const HEADER_BYTES: usize = 32 * 1024;
+
+/// Whose connection a request came over: an extension of every request that came over an address.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
 
 /// A listener that holds its port.
 #[derive(Debug)]
@@ -103,7 +107,7 @@ impl Bound {
             tokio::spawn(async move {
                 let _held = (place, seat);
                 // A peer that hangs up or speaks nonsense is its own problem.
-                let _ = connection(stream, acceptor, router, watcher).await;
+                let _ = connection(stream, Peer(address.ip()), acceptor, router, watcher).await;
             });
         }
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
@@ -118,16 +122,17 @@ pub async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 async fn connection(
     stream: TcpStream,
+    peer: Peer,
     acceptor: Option<TlsAcceptor>,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     match acceptor {
-        None => http(stream, router, watcher).await,
+        None => http(stream, Some(peer), router, watcher).await,
         Some(acceptor) => {
             let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
-            http(stream, router, watcher).await;
+            http(stream, Some(peer), router, watcher).await;
         }
     }
     Ok(())
@@ -135,10 +140,16 @@ async fn connection(
 
 async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Option<Peer>,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
-    let service = service_fn(move |request: Request<Incoming>| router.clone().call(request));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        router.clone().call(request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -191,7 +202,7 @@ impl BoundSocket {
             let (router, watcher) = (router.clone(), graceful.watcher());
             tokio::spawn(async move {
                 let _place = place;
-                http(stream, router, watcher).await;
+                http(stream, None, router, watcher).await;
             });
         }
         // Gone with the server, or swept by the next.

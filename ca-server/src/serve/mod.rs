@@ -4,5 +4,5 @@ mod accept;
 mod peers;
 mod tls;
 
-pub use accept::{bind, bind_socket, stopped};
+pub use accept::{Peer, bind, bind_socket, stopped};
 pub use tls::{check_tls, create_root, root_pem};

@@ -101,6 +101,39 @@ fn an_enrolment_whose_answer_was_lost_gets_it_again() -> Result<()> {
 }
 
 #[test]
+fn a_token_that_is_used_up_fills_no_record() -> Result<()> {
+    let world = World::shared()?;
+    let machine = Machine::new(&world, "worn-out")?;
+    let token = machine.token("env=test")?;
+    machine.enroll(&token)?;
+    let thief = Machine { name: machine.name.clone(), ..Machine::new(&world, "worn-out-thief")? };
+    let codes: Vec<_> =
+        (0..120).map(|_| Ok(problem(thief.enroll(&token).unwrap_err())?.code)).collect::<Result<_>>()?;
+    assert_eq!(codes[0], ProblemCode::Unauthorized);
+    assert!(codes.contains(&ProblemCode::TooMany), "{codes:?}");
+    let record = world.record()?;
+    let is_ours = |event: &&serde_json::Value| event["detail"]["names"][0] == machine.name.as_str();
+    let events = record.of("host.enrollment_refused").filter(is_ours).count();
+    assert!((100..120).contains(&events), "{events} events");
+    Ok(())
+}
+
+#[test]
+fn a_host_that_asks_for_certificates_all_day_waits() -> Result<()> {
+    let world = World::shared()?;
+    let machine = Machine::new(&world, "insatiable")?;
+    let token = machine.token("env=test")?;
+    let host = machine.enroll(&token)?.host.to_string();
+    let last = (0..80).map(|_| machine.enroll(&token)).find_map(Result::err);
+    let refused = problem(last.context("eighty certificates in a row")?)?;
+    assert_eq!(refused.code, ProblemCode::TooMany, "{refused}");
+    let record = world.record()?;
+    let certified = record.of("host.certified").filter(|event| event["host"] == host.as_str()).count();
+    assert!((50..80).contains(&certified), "{certified}");
+    Ok(())
+}
+
+#[test]
 fn an_enrolled_machine_gets_no_other_name_by_asking_again() -> Result<()> {
     let world = World::shared()?;
     let machine = Machine::new(&world, "greedy")?;
