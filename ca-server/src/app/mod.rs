@@ -11,6 +11,7 @@ mod host_auth;
 mod host_certificate;
 mod issue_user;
 mod issued;
+mod naming;
 mod people;
 mod report;
 mod revocation;

@@ -6,6 +6,7 @@ use sallyport_scim::User;
 use sallyport_store::{PersonRow, ResourceRow, StoreError, WriteTx};
 
 use super::change::{Change, is_granted};
+use super::naming;
 
 /// What SCIM calls a person from another tenant.
 const GUEST: &str = "Guest";
@@ -38,6 +39,7 @@ pub fn for_new_resource(
         reason: None,
         posix_name: None,
         uid: None,
+        gid: None,
     })
 }
 
@@ -64,8 +66,9 @@ pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow)
         None => (UserState::Active, None),
     };
     if person.state == UserState::Active && person.posix_name.is_none() && is_granted(tx, resource.id)? {
-        (person.posix_name, person.uid) = pin(tx, &person)?.unzip();
-        if person.posix_name.is_none() {
+        if let Some((name, uid)) = pin(tx, &person)? {
+            (person.posix_name, person.uid, person.gid) = (Some(name), Some(uid), Some(uid));
+        } else {
             (person.state, person.reason) = (UserState::Conflict, Some(ConflictReason::NoUid));
         }
     }
@@ -151,8 +154,8 @@ fn name_conflict(tx: &mut dyn WriteTx, person: &PersonRow) -> Result<Option<Conf
 
 /// Name and uid, for ever; `None` when all uids are handed out. Called once [`name_conflict`] found none.
 fn pin(tx: &mut dyn WriteTx, person: &PersonRow) -> Result<Option<(PosixName, Uid)>, StoreError> {
-    let next = tx.last_uid()?.map_or(UidRange::DEFAULT.first, |last| last.value() + 1);
-    Ok(PosixName::from_user_name(&person.user_name).ok().zip(Uid::try_from(next).ok()))
+    let Ok(name) = PosixName::from_user_name(&person.user_name) else { return Ok(None) };
+    Ok(naming::next_uid(tx, &[UidRange::DEFAULT], person.id)?.map(|uid| (name, uid)))
 }
 
 /// A person whom no grant reaches any more keeps no certificate: a host without the agent would still let it in.

@@ -77,6 +77,12 @@ pub struct HostPattern {
 }
 
 impl HostPattern {
+    /// Whether the name is inside; never, for a pattern that negates.
+    #[must_use]
+    pub fn allows(&self, name: &HostName) -> bool {
+        !self.negated && self.covers(name.as_str())
+    }
+
     /// Whether the glob matches, the `!` aside.
     fn covers(&self, name: &str) -> bool {
         matches(self.glob.as_bytes(), name.as_bytes())
@@ -84,7 +90,7 @@ impl HostPattern {
 }
 
 /// Linear backtracking over the last `*`, like OpenSSH's match.c `match_pattern`, but without its recursion.
-fn matches(glob: &[u8], name: &[u8]) -> bool {
+pub(crate) fn matches(glob: &[u8], name: &[u8]) -> bool {
     let (mut g, mut n) = (0, 0);
     let mut resume: Option<(usize, usize)> = None;
     while n < name.len() {

@@ -9,8 +9,10 @@ mod generation;
 mod host_name;
 mod id;
 mod lifetime;
+mod name_rule;
 mod posix_name;
 mod principal;
+mod reserved;
 mod serial;
 mod states;
 mod subject;
@@ -26,10 +28,11 @@ pub use id::{
     ScimTokenId, SessionId, UserId, kind,
 };
 pub use lifetime::{Lifetime, LifetimeError};
+pub use name_rule::{NamePattern, NamePatternError, NameRefusal, NameRule};
 pub use posix_name::{PosixName, PosixNameError};
 pub use principal::{Principal, PrincipalError, Principals};
 pub use serial::Serial;
 pub use states::{ConflictReason, HostState, UserState};
 pub use subject::{ObjectId, Subject, TenantId};
 pub use tags::{Tag, TagError, Tags};
-pub use uid::{Uid, UidError, UidRange};
+pub use uid::{Uid, UidError, UidRange, UidRangeError};

@@ -3,91 +3,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::reserved::is_reserved;
+
 /// Longest account name that Linux tools agree on (utmp's field).
 const LONGEST: usize = 32;
-
-/// Accounts that belong to the system, to a service or to a cloud image: never a person's.
-///
-/// A host that only has `TrustedUserCAKeys` lets a certificate into the account that its principal names, so these
-/// are refused whether or not a host has the account today.
-const RESERVED: &[&str] = &[
-    "adm",
-    "admin",
-    "administrator",
-    "ansible",
-    "apache",
-    "backup",
-    "bin",
-    "centos",
-    "core",
-    "daemon",
-    "debian",
-    "deploy",
-    "dialout",
-    "disk",
-    "docker",
-    "ec2-user",
-    "fedora",
-    "ftp",
-    "games",
-    "git",
-    "gitlab-runner",
-    "gnats",
-    "halt",
-    "haproxy",
-    "http",
-    "irc",
-    "jenkins",
-    "kmem",
-    "kvm",
-    "list",
-    "lp",
-    "lxd",
-    "mail",
-    "man",
-    "messagebus",
-    "mysql",
-    "news",
-    "nginx",
-    "nobody",
-    "nogroup",
-    "ntp",
-    "opc",
-    "operator",
-    "oracle",
-    "polkitd",
-    "postfix",
-    "postgres",
-    "prometheus",
-    "proxy",
-    "puppet",
-    "rabbitmq",
-    "redis",
-    "rocky",
-    "root",
-    "rpc",
-    "sallyport",
-    "sallyport-users",
-    "shadow",
-    "shutdown",
-    "sshd",
-    "staff",
-    "sudo",
-    "sync",
-    "sys",
-    "systemd-network",
-    "systemd-resolve",
-    "systemd-timesync",
-    "terraform",
-    "tss",
-    "ubuntu",
-    "users",
-    "uucp",
-    "vagrant",
-    "wheel",
-    "www-data",
-    "azureuser",
-];
 
 /// An account name that is safe in passwd, sudoers, a principals file name and a certificate.
 ///
@@ -103,10 +22,13 @@ impl PosixName {
         &self.0
     }
 
-    /// Whether the name belongs to the system rather than to a person.
+    /// Whether the name belongs to the system, to a service or to a cloud image rather than to a person.
+    ///
+    /// A host that only has `TrustedUserCAKeys` lets a certificate into the account that its principal names, so these
+    /// are refused whether or not a host has the account today.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        self.0.starts_with('_') || self.0.starts_with("systemd-") || RESERVED.contains(&self.0.as_str())
+        is_reserved(&self.0)
     }
 
     /// The name that a `userName` proposes: the part up to the `@`, lower-cased (ASCII only: any other letter fails

@@ -37,11 +37,17 @@ pub enum ConflictReason {
     Link,
     /// The `externalId` is not an object id, so nothing can be joined with a token.
     NoObjectId,
+    /// A host reported a local account or group of that name that is not ours.
+    NameForeign,
     NameImpossible,
     NameReserved,
     NameTaken,
-    /// Every uid of the block was handed out.
+    /// Every uid of the ranges was handed out.
     NoUid,
+    /// The directory sends a `uidNumber` or `gidNumber` that can be nobody's.
+    UidImpossible,
+    /// The `uidNumber` or `gidNumber` that the directory sends is somebody else's, or a host's.
+    UidTaken,
 }
 
 macro_rules! as_text {
@@ -76,8 +82,11 @@ as_text!(HostState { Live = "live", Observing = "observing", Pending = "pending"
 as_text!(ConflictReason {
     Link = "link",
     NoObjectId = "no_object_id",
+    NameForeign = "name_foreign",
     NameImpossible = "name_impossible",
     NameReserved = "name_reserved",
     NameTaken = "name_taken",
     NoUid = "no_uid",
+    UidImpossible = "uid_impossible",
+    UidTaken = "uid_taken",
 });

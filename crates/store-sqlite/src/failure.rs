@@ -13,6 +13,8 @@ const NOUNS: &[(&str, &str)] = &[
     ("people.posix_name", "POSIX name"),
     ("people.tenant, people.object", "subject"),
     ("people.uid", "uid"),
+    ("posix_ids.number", "uid"),
+    ("posix_names.name", "POSIX name"),
     ("resources.tenant, resources.user_name_folded", "userName"),
     ("scim_tokens.hash", "SCIM token"),
     ("sessions.id", "session"),

@@ -6,6 +6,7 @@ mod directory;
 mod grants;
 mod groups;
 mod hosts;
+mod ledger;
 mod meta;
 mod people;
 mod resources;

@@ -5,7 +5,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::open::OpenError;
 
 /// Each step leads from the version before it; the last one's number is the version we know.
-const STEPS: &[&str] = &[include_str!("../schema/0001.sql"), include_str!("../schema/0002.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../schema/0001.sql"),
+    include_str!("../schema/0002.sql"),
+    include_str!("../schema/0003.sql"),
+];
 
 /// "SlyP": so that another program's database is not taken for one of ours.
 const APPLICATION: i64 = 0x536C_7950;

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use sallyport_audit::Hash;
 use sallyport_domain::{
-    ConflictReason, Generation, HostName, HostPatterns, HostState, Id, Kind, ObjectId, PosixName, Serial,
-    Tags, TenantId, Uid, UserState,
+    ConflictReason, Generation, HostName, HostPattern, HostPatterns, HostState, Id, Kind, ObjectId,
+    PosixName, Serial, Tags, TenantId, Uid, UserState,
 };
 use sallyport_store::{LoginKind, SecretHash, StoreError};
 use serde_json::{Map, Value};
@@ -154,7 +154,7 @@ macro_rules! columns {
     )*};
 }
 
-columns!(parsed => ConflictReason, HostName, HostState, ObjectId, PosixName, TenantId, UserState);
+columns!(parsed => ConflictReason, HostName, HostPattern, HostState, ObjectId, PosixName, TenantId, UserState);
 columns!(from_json => HostPatterns, Map<String, Value>, Tags, Vec<HostName>, Vec<String>, Vec<Value>);
 
 fn from_json<T: serde::de::DeserializeOwned>(value: ValueRef<'_>) -> Option<T> {

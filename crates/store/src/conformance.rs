@@ -11,6 +11,7 @@ mod audit;
 mod certificates;
 mod groups;
 mod hosts;
+mod ledger;
 mod people;
 mod reads;
 mod resources;
@@ -32,6 +33,11 @@ pub use groups::{
 pub use hosts::{
     enrolment_tokens, host_comes_back_whole, host_names_are_held_until_retirement, machine_key_is_one_hosts,
     refused_host_leaves_no_trace, reports_and_generations_need_their_host,
+};
+pub use ledger::{
+    a_name_is_freed_in_two_steps, a_name_left_stays_reserved, a_pin_is_for_ever, adoptions_are_recorded,
+    foreign_names_and_ids, ledger_rows_come_back_whole, ledger_settings_keep_what_was_set,
+    wanted_numbers_are_found,
 };
 pub use people::{
     groups_of_a_person, name_and_uid_never_change_hands, name_and_uid_outlive_the_resource,
@@ -57,13 +63,17 @@ pub use writes::{
 macro_rules! conformance_tests {
     ($fresh:path) => {
         $crate::conformance_tests!($fresh:
+            a_name_is_freed_in_two_steps
+            a_name_left_stays_reserved
             a_panic_is_one_callers_error
+            a_pin_is_for_ever
             a_read_sees_one_state
             a_refused_call_spares_the_rest_of_its_closure
             a_refused_write_leaves_nothing
             a_write_is_seen_by_the_next_read
             a_write_sees_its_own_changes
             absence_is_an_answer
+            adoptions_are_recorded
             an_abandoned_write_harms_nobody
             audit_chain_holds_over_roll_backs
             audit_is_read_in_slices
@@ -76,12 +86,15 @@ macro_rules! conformance_tests {
             enrolment_tokens
             every_write_has_its_own_verdict
             external_ids_may_stand_twice
+            foreign_names_and_ids
             grants_need_their_group
             group_lookups
             group_removal_takes_memberships_and_grants
             groups_of_a_person
             host_comes_back_whole
             host_names_are_held_until_retirement
+            ledger_rows_come_back_whole
+            ledger_settings_keep_what_was_set
             machine_key_is_one_hosts
             many_reads_run_beside_writes
             memberships_are_a_set
@@ -104,6 +117,7 @@ macro_rules! conformance_tests {
             token_is_used_once
             used_tokens_are_forgotten_after_their_time
             user_name_is_unique_without_case
+            wanted_numbers_are_found
             writes_run_one_after_the_other
         );
     };

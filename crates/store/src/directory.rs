@@ -40,6 +40,8 @@ pub struct PersonRow {
     /// Pinned with the uid when a grant first reaches the person; theirs for ever.
     pub posix_name: Option<PosixName>,
     pub uid: Option<Uid>,
+    /// Of the person's own group; the uid's number, unless the directory said another.
+    pub gid: Option<Uid>,
 }
 
 impl PersonRow {
@@ -112,10 +114,8 @@ pub trait Directory {
     fn people(&self) -> Result<Vec<PersonRow>, StoreError>;
     /// The people behind a group's members, each once.
     fn people_in(&self, group: GroupId) -> Result<Vec<PersonRow>, StoreError>;
-    /// Who holds a pinned name, whatever became of them.
+    /// Whose the name is or was, whatever became of them, while it is not freed.
     fn holder_of_name(&self, name: &PosixName) -> Result<Option<UserId>, StoreError>;
-    /// The highest uid ever handed out.
-    fn last_uid(&self) -> Result<Option<Uid>, StoreError>;
 }
 
 pub trait DirectoryMut {
@@ -140,7 +140,7 @@ pub trait DirectoryMut {
     fn remove_member(&mut self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError>;
     /// # Errors
     /// [`StoreError::Taken`] when the subject, the name or the uid is another person's; [`StoreError::Pinned`] when
-    /// the person has another tenant, object id, name or uid already, or would lose it. People are never removed, so
+    /// the person has another tenant, object id, name, uid or gid already, or would lose it. People are never removed, so
     /// none of these is ever free again.
     fn put_person(&mut self, person: &PersonRow) -> Result<(), StoreError>;
 }

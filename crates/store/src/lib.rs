@@ -22,6 +22,7 @@ mod error;
 mod grants;
 mod handle;
 mod hosts;
+mod ledger;
 mod meta;
 mod tokens;
 
@@ -36,6 +37,7 @@ pub use error::StoreError;
 pub use grants::{GrantRow, Grants, GrantsMut};
 pub use handle::{Backend, ReadJob, Store, WriteJob};
 pub use hosts::{EnrollTokenRow, HostRow, Hosts, HostsMut, ReportRow};
+pub use ledger::{AdoptionRow, ExpressionRow, ForeignRows, Ledger, LedgerMut, LedgerRow, NameRow};
 pub use meta::{Meta, MetaMut};
 pub use tokens::{ScimTokenRow, ScimTokens, ScimTokensMut, SecretHash};
 
@@ -46,16 +48,32 @@ pub fn folded(name: &str) -> String {
 }
 
 /// Everything that can be asked.
-pub trait ReadTx: AuditLog + Certificates + Directory + Grants + Hosts + Meta + ScimTokens {}
+pub trait ReadTx: AuditLog + Certificates + Directory + Grants + Hosts + Ledger + Meta + ScimTokens {}
 
 /// Everything that can be asked and changed.
 pub trait WriteTx:
-    ReadTx + AuditLogMut + CertificatesMut + DirectoryMut + GrantsMut + HostsMut + MetaMut + ScimTokensMut
+    ReadTx
+    + AuditLogMut
+    + CertificatesMut
+    + DirectoryMut
+    + GrantsMut
+    + HostsMut
+    + LedgerMut
+    + MetaMut
+    + ScimTokensMut
 {
 }
 
-impl<T: AuditLog + Certificates + Directory + Grants + Hosts + Meta + ScimTokens> ReadTx for T {}
+impl<T: AuditLog + Certificates + Directory + Grants + Hosts + Ledger + Meta + ScimTokens> ReadTx for T {}
 impl<T> WriteTx for T where
-    T: ReadTx + AuditLogMut + CertificatesMut + DirectoryMut + GrantsMut + HostsMut + MetaMut + ScimTokensMut
+    T: ReadTx
+        + AuditLogMut
+        + CertificatesMut
+        + DirectoryMut
+        + GrantsMut
+        + HostsMut
+        + LedgerMut
+        + MetaMut
+        + ScimTokensMut
 {
 }

@@ -1,5 +1,5 @@
-use sallyport_domain::{GroupId, ObjectId, PosixName, ResourceId, Subject, TenantId, Uid, UserId};
-use sallyport_store::{Directory, DirectoryMut, GroupRow, Page, PersonRow, ResourceRow, StoreError};
+use sallyport_domain::{GroupId, ObjectId, PosixName, ResourceId, Subject, TenantId, UserId};
+use sallyport_store::{Directory, DirectoryMut, GroupRow, Ledger, Page, PersonRow, ResourceRow, StoreError};
 
 use crate::tx::Tx;
 
@@ -102,11 +102,7 @@ impl Directory for Tx<'_> {
     }
 
     fn holder_of_name(&self, name: &PosixName) -> Result<Option<UserId>, StoreError> {
-        self.name_holder(name)
-    }
-
-    fn last_uid(&self) -> Result<Option<Uid>, StoreError> {
-        self.highest_uid()
+        Ok(Ledger::name(self, name)?.map(|row| row.user))
     }
 }
 

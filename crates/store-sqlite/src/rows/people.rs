@@ -9,8 +9,8 @@ use crate::values::{json, text};
 macro_rules! people {
     ($which:literal) => {
         concat!(
-            "SELECT id, tenant, object, user_name, display_name, emails, guest, state, reason, posix_name, uid ",
-            "FROM people ",
+            "SELECT id, tenant, object, user_name, display_name, emails, guest, state, reason, posix_name, uid, ",
+            "gid FROM people ",
             $which
         )
     };
@@ -31,6 +31,7 @@ impl FromRow for PersonRow {
             reason: cells.take("reason")?,
             posix_name: cells.take("posix_name")?,
             uid: cells.take("uid")?,
+            gid: cells.take("gid")?,
         })
     }
 }
@@ -62,35 +63,30 @@ impl Tx<'_> {
         )
     }
 
-    pub(super) fn name_holder(&self, name: &PosixName) -> Result<Option<UserId>, StoreError> {
-        self.one_of(
-            PersonRow::TABLE,
-            "SELECT id FROM people WHERE posix_name = ?1",
-            [name.as_str()],
-            |cells| cells.take("id"),
-        )
-    }
-
-    /// People are never removed, so the highest uid there is was the last.
-    pub(super) fn highest_uid(&self) -> Result<Option<Uid>, StoreError> {
-        self.one_of(
-            PersonRow::TABLE,
-            "SELECT uid FROM people WHERE uid IS NOT NULL ORDER BY uid DESC LIMIT 1",
-            [],
-            |cells| cells.take("uid"),
-        )
-    }
-
     pub(super) fn put_person_row(&self, person: &PersonRow) -> Result<(), StoreError> {
         if let Some(before) = self.person_row(person.id)? {
             keeps(&before, person)?;
         }
+        self.together(|| {
+            self.write_person(person)?;
+            if let Some(name) = &person.posix_name {
+                self.hold_name(person.id, name, None)?;
+            }
+            match person.uid {
+                Some(uid) => self.hold_ids(person.id, uid, person.gid.unwrap_or(uid)),
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn write_person(&self, person: &PersonRow) -> Result<(), StoreError> {
         self.change(
             "INSERT INTO people (id, tenant, object, user_name, display_name, emails, guest, state, reason, \
-             posix_name, uid) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             posix_name, uid, gid) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
              ON CONFLICT (id) DO UPDATE SET object = excluded.object, user_name = excluded.user_name, \
              display_name = excluded.display_name, emails = excluded.emails, guest = excluded.guest, \
-             state = excluded.state, reason = excluded.reason, posix_name = excluded.posix_name, uid = excluded.uid",
+             state = excluded.state, reason = excluded.reason, posix_name = excluded.posix_name, \
+             uid = excluded.uid, gid = excluded.gid",
             params![
                 person.id.to_string(),
                 person.tenant.to_string(),
@@ -103,6 +99,7 @@ impl Tx<'_> {
                 person.reason.map(ConflictReason::as_str),
                 person.posix_name.as_ref().map(PosixName::as_str),
                 person.uid.map(Uid::value),
+                person.gid.map(Uid::value),
             ],
             "",
         )?;
@@ -117,6 +114,7 @@ fn keeps(before: &PersonRow, after: &PersonRow) -> Result<(), StoreError> {
         (before.object.is_none() || before.object == after.object, "object id"),
         (before.posix_name.is_none() || before.posix_name == after.posix_name, "POSIX name"),
         (before.uid.is_none() || before.uid == after.uid, "uid"),
+        (before.gid.is_none() || before.gid == after.gid, "gid"),
     ];
     match checks.into_iter().find(|(kept, _)| !kept) {
         Some((_, what)) => Err(StoreError::Pinned(what)),

@@ -4,11 +4,14 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use rusqlite::StatementStatus;
+use sallyport_domain::UidRange;
 use sallyport_store::conformance::samples::{
-    certificate, enroll_token, grant, group, host, id, name, now, object, pinned, resource, scim_token,
-    serial, session, sign_in, subject, tenant, token,
+    adoption, certificate, enroll_token, grant, group, host, id, name, now, object, pinned, resource,
+    scim_token, serial, session, sign_in, subject, tenant, token, uid,
 };
-use sallyport_store::{ReadTx, ReportRow, SecretHash, StoreError, WriteTx};
+use sallyport_store::{
+    ExpressionRow, ForeignRows, LedgerRow, ReadTx, ReportRow, SecretHash, StoreError, WriteTx,
+};
 
 use super::*;
 use crate::{files, open};
@@ -62,6 +65,7 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
 fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     sign_in(tx, 1)?;
     tx.put_person(&pinned(1))?;
+    change_the_ledger(tx)?;
     tx.put_resource(&resource(1))?;
     tx.put_group(&group(1))?;
     tx.add_member(id(1), id(1))?;
@@ -82,6 +86,38 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.remove_grant(id(1))?;
     tx.remove_group(tenant(1), id(1))?;
     tx.remove_resource(tenant(1), id(1)).map(drop)
+}
+
+fn change_the_ledger(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
+    tx.put_host(&host(1))?;
+    tx.put_ledger(&LedgerRow::new(id(1)))?;
+    tx.pin(id(1), &name(1), uid(1), uid(1), now())?;
+    tx.rename(id(1), &name(2), now())?;
+    tx.claim_name(id(1), &name(1), now())?;
+    tx.ask_release(&name(1), now())?;
+    tx.free_name(&name(1), now())?;
+    tx.set_next_id(UidRange::DEFAULT, 70_001)?;
+    tx.set_expression(&ExpressionRow { expression: "x".into(), applied_at: now() })?;
+    tx.put_foreign(id(1), &ForeignRows { names: vec![name(7)], ids: vec![uid(7)] })?;
+    tx.put_foreign(id(1), &ForeignRows::default())?;
+    tx.put_adoption(&adoption(1))?;
+    tx.remove_adoption(id(1), &name(1), &adoption(1).hosts).map(drop)
+}
+
+fn look_at_the_ledger(tx: &dyn ReadTx) -> Result<(), StoreError> {
+    tx.ledger(id(1))?;
+    tx.ledgers()?;
+    tx.name(&name(1))?;
+    tx.names_of(id(1))?;
+    tx.names()?;
+    tx.wanting_id(1, id(1), 2)?;
+    tx.next_id(UidRange::DEFAULT)?;
+    tx.expression()?;
+    tx.hosts_with_name(&name(1))?;
+    tx.hosts_with_id(uid(1))?;
+    tx.foreign_of(id(1))?;
+    tx.adoptions()?;
+    tx.adoptions_of(id(1)).map(drop)
 }
 
 fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
@@ -113,7 +149,8 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.people()?;
     tx.people_in(id(1))?;
     tx.holder_of_name(&name(1))?;
-    tx.last_uid()?;
+    tx.holder_of_id(uid(1))?;
+    look_at_the_ledger(tx)?;
     tx.grant(id(1))?;
     tx.grants()?;
     tx.grants_of(id(1))?;

@@ -3,8 +3,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
+use sallyport_domain::UidRange;
 use sallyport_store::StoreError;
-use sallyport_store::conformance::samples::{id, person, pinned};
+use sallyport_store::conformance::samples::{id, name, now, person, pinned, uid};
 use sallyport_store_sqlite::{OpenError, SqliteStore};
 
 use crate::support::Folder;
@@ -65,6 +66,40 @@ fn a_later_version_is_refused_and_left_as_it_is() {
     );
     assert!(error.to_string().ends_with(&advice), "{error}");
     assert_eq!(fs::read(folder.database()).unwrap(), before);
+}
+
+/// What version 1 had pinned is held by the ledger, and the next number comes after it.
+#[tokio::test]
+async fn pins_of_version_1_come_along() {
+    let folder = Folder::new();
+    let raw = folder.raw();
+    raw.execute_batch(include_str!("../../schema/0001.sql")).unwrap();
+    raw.execute_batch("PRAGMA application_id = 0x536C7950; PRAGMA user_version = 1").unwrap();
+    let insert = "INSERT INTO people (id, tenant, object, user_name, display_name, emails, guest, state, posix_name, uid)
+         VALUES ('00000000000000000000000001', '00000001-0000-4000-8000-000000000001',
+                 '00000001-0000-4000-8000-000000000002', 'x', 'x', '[]', 0, 'gone', 'person1', 70001)";
+    raw.execute_batch(insert).unwrap();
+    drop(raw);
+    let store = folder.open().into_store();
+    let seen = store
+        .read(|tx| {
+            Ok::<_, StoreError>((
+                tx.holder_of_name(&name(1))?,
+                tx.holder_of_id(uid(1))?,
+                tx.next_id(UidRange::DEFAULT)?,
+                tx.person(id(1))?.and_then(|person| person.gid),
+            ))
+        })
+        .await
+        .unwrap();
+    assert_eq!(seen, (Some(id(1)), Some(id(1)), 70_002, Some(uid(1))));
+    let theft = store
+        .write(|tx| {
+            tx.put_person(&person(2))?;
+            tx.pin(id(2), &name(1), uid(2), uid(2), now())
+        })
+        .await;
+    assert!(matches!(theft, Err(StoreError::Taken(_))), "{theft:?}");
 }
 
 #[test]

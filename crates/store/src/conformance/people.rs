@@ -64,13 +64,15 @@ pub async fn name_and_uid_never_change_hands(store: Store) {
     for thief in [
         PersonRow { posix_name: Some(name(1)), ..person(2) },
         PersonRow { uid: Some(uid(1)), ..person(2) },
+        PersonRow { posix_name: Some(name(2)), uid: Some(uid(2)), gid: Some(uid(1)), ..person(2) },
         PersonRow { posix_name: Some(name(1)), uid: Some(uid(3)), ..person(3) },
     ] {
         let error = refused(&store, move |tx| tx.put_person(&thief)).await;
         assert!(matches!(error, StoreError::Taken(_)), "{error:?}");
     }
-    let seen = read(&store, |tx| Ok((tx.holder_of_name(&name(1))?, tx.last_uid()?, tx.people()?))).await;
-    assert_eq!(seen, (Some(id(1)), Some(uid(1)), vec![pinned(1), person(2)]));
+    let seen =
+        read(&store, |tx| Ok((tx.holder_of_name(&name(1))?, tx.holder_of_id(uid(1))?, tx.people()?))).await;
+    assert_eq!(seen, (Some(id(1)), Some(id(1)), vec![pinned(1), person(2)]));
 }
 
 pub async fn pins_are_never_loosened(store: Store) {
@@ -80,6 +82,7 @@ pub async fn pins_are_never_loosened(store: Store) {
         PersonRow { posix_name: Some(name(2)), ..pinned(1) },
         PersonRow { uid: None, ..pinned(1) },
         PersonRow { uid: Some(uid(2)), ..pinned(1) },
+        PersonRow { gid: Some(uid(2)), ..pinned(1) },
         PersonRow { object: None, ..pinned(1) },
         PersonRow { object: Some(object(2)), ..pinned(1) },
         PersonRow { tenant: tenant(2), ..pinned(1) },
@@ -110,12 +113,12 @@ pub async fn name_and_uid_outlive_the_resource(store: Store) {
             tx.person(id(1))?,
             tx.resource_of_person(id(1))?,
             tx.holder_of_name(&name(1))?,
-            tx.last_uid()?,
+            tx.holder_of_id(uid(1))?,
             tx.person_by_subject(subject(1))?,
         ))
     })
     .await;
-    assert_eq!(seen, (Some(gone.clone()), None, Some(id(1)), Some(uid(1)), Some(gone)));
+    assert_eq!(seen, (Some(gone.clone()), None, Some(id(1)), Some(id(1)), Some(gone)));
     let namesake = PersonRow { posix_name: Some(name(1)), uid: Some(uid(2)), ..person(2) };
     let error = refused(&store, move |tx| {
         tx.put_person(&person(2))?;

@@ -2,7 +2,7 @@ use std::sync::mpsc;
 
 use tokio::task::JoinSet;
 
-use super::samples::{host, id, name, now, person, read, serial, subject, tenant, write};
+use super::samples::{host, id, name, now, person, read, serial, subject, tenant, uid, write};
 use crate::{SecretHash, Store, StoreError};
 
 /// Also while others write between its lookups.
@@ -73,7 +73,7 @@ pub async fn absence_is_an_answer(store: Store) {
         assert_eq!(tx.person_by_subject(subject(1))?, None);
         assert_eq!(tx.people_in(id(1))?, []);
         assert_eq!(tx.holder_of_name(&name(1))?, None);
-        assert_eq!(tx.last_uid()?, None);
+        assert_eq!(tx.holder_of_id(uid(1))?, None);
         assert_eq!(tx.grant(id(1))?, None);
         assert_eq!(tx.grants_of(id(1))?, []);
         assert_eq!(tx.host(id(1))?, None);

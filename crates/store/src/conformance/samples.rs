@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{
-    CertificateKind, CertificateRow, EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind, PersonRow,
-    ReportRow, ResourceRow, ScimTokenRow, SecretHash, SessionRow, Store, StoreError, TokenUse, WriteTx,
+    AdoptionRow, CertificateKind, CertificateRow, EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind,
+    PersonRow, ReportRow, ResourceRow, ScimTokenRow, SecretHash, SessionRow, Store, StoreError, TokenUse,
+    WriteTx,
 };
 
 /// 2027-01-15T08:00:00Z.
@@ -75,11 +76,27 @@ pub fn person(number: u32) -> PersonRow {
         reason: None,
         posix_name: None,
         uid: None,
+        gid: None,
     }
 }
 
 pub fn pinned(number: u32) -> PersonRow {
-    PersonRow { posix_name: Some(name(number)), uid: Some(uid(number)), ..person(number) }
+    PersonRow {
+        posix_name: Some(name(number)),
+        uid: Some(uid(number)),
+        gid: Some(uid(number)),
+        ..person(number)
+    }
+}
+
+/// Of the person with the same number.
+pub fn adoption(number: u32) -> AdoptionRow {
+    AdoptionRow {
+        user: id(number),
+        local: format!("local{number}").parse().unwrap(),
+        hosts: format!("web{number}-*.corp.test").parse().unwrap(),
+        created_at: after(i64::from(number)),
+    }
 }
 
 /// Of the person with the same number.

@@ -1,0 +1,33 @@
+//! Numbers that nobody has, and never had.
+
+use sallyport_domain::{Uid, UidRange, UserId};
+use sallyport_store::{StoreError, WriteTx};
+
+/// The next free number of the ranges, in their order; `None` when all were handed out.
+///
+/// The search goes on where the last one ended: no number is looked at twice, so a write never scans.
+pub fn next_uid(tx: &mut dyn WriteTx, ranges: &[UidRange], user: UserId) -> Result<Option<Uid>, StoreError> {
+    for range in ranges {
+        let mut number = tx.next_id(*range)?;
+        let mut found = None;
+        while found.is_none() && range.contains(number) {
+            let free = Uid::try_from(number).ok();
+            found = match free {
+                Some(uid) if is_free(tx, uid, user)? => Some(uid),
+                _ => None,
+            };
+            number += 1;
+        }
+        tx.set_next_id(*range, number)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn is_free(tx: &mut dyn WriteTx, uid: Uid, user: UserId) -> Result<bool, StoreError> {
+    Ok(tx.holder_of_id(uid)?.is_none()
+        && tx.hosts_with_id(uid)?.is_empty()
+        && tx.wanting_id(uid.value().into(), user, 1)?.is_empty())
+}
