@@ -70,7 +70,7 @@ fn a_later_version_is_refused_and_left_as_it_is() {
 
 /// What version 1 had pinned is held by the ledger, and the next number comes after it.
 #[tokio::test]
-async fn pins_of_version_1_come_along() {
+async fn pins_of_the_first_version_come_along() {
     let folder = Folder::new();
     let raw = folder.raw();
     raw.execute_batch(include_str!("../../schema/0001.sql")).unwrap();
