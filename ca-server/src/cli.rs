@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
-use sallyport_domain::{HostName, HostPattern, Tag};
+use sallyport_domain::{ConnectionName, HostName, HostPattern, Tag, TenantId};
 
 use crate::config::parse_duration;
 
@@ -34,6 +34,11 @@ pub enum Command {
     Check,
     /// Run the server.
     Serve,
+    /// Say what is wrong, or soon will be, and what to do about it. Exit 1 when something does not work.
+    Doctor(Output),
+    /// The tenants whose directories write here: that of `init`, and others beside it.
+    #[command(subcommand)]
+    Connection(Connection),
     /// Look at and change grants, hosts, users and groups.
     #[command(subcommand)]
     Admin(Admin),
@@ -160,6 +165,30 @@ pub enum Grant {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum Connection {
+    /// Let another tenant write its directory here. Its users and groups are apart from every other tenant's; account
+    /// names and uids are shared.
+    Add {
+        /// What to call it: lower-case letters, digits and hyphens.
+        name: ConnectionName,
+        /// Entra's "Directory (tenant) ID".
+        #[arg(long, env = "SALLYPORT_TENANT", value_name = "ID")]
+        tenant: TenantId,
+    },
+    /// List them.
+    List(Output),
+    /// Change what was settled about one; what is not named stays.
+    Set {
+        name: ConnectionName,
+        /// Whether somebody without an object id may be linked once, at their first sign-in, by their user name.
+        #[arg(long, env = "SALLYPORT_LINK_BY_UPN", value_enum)]
+        link_by_upn: Option<OffOn>,
+    },
+    /// Forget one, with its tokens. It must have no users and no groups any more.
+    Remove { name: ConnectionName },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum ScimToken {
     /// Make a token and print it: the only time that it is seen.
     Create {
@@ -168,6 +197,9 @@ pub enum ScimToken {
         /// How long it lives: 365d, 12h.
         #[arg(long, env = "SALLYPORT_TTL", default_value = "365d", value_parser = parse_duration)]
         ttl: SignedDuration,
+        /// The tenant that it writes for; that of `init` unless named.
+        #[arg(long, env = "SALLYPORT_CONNECTION", value_name = "NAME")]
+        connection: Option<ConnectionName>,
     },
     /// List the tokens (never their text).
     List(Output),

@@ -2,6 +2,7 @@
 
 mod administration;
 mod certificates;
+mod connections;
 mod devices;
 mod flows;
 mod issuers;

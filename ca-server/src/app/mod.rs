@@ -3,6 +3,8 @@
 mod audit;
 mod bootstrap;
 mod change;
+mod connections;
+mod doctor;
 mod enroll;
 mod error;
 mod grants;
@@ -31,6 +33,7 @@ use sallyport_store::Store;
 use tokio::sync::watch;
 
 pub use bootstrap::SignedBytes;
+pub use connections::ensure_default;
 pub use error::{AppError, DirectoryError, Refusal};
 pub use groups::GroupWrite;
 pub use host_auth::{AuthenticatedHost, Nonces};

@@ -1,18 +1,20 @@
 //! Bearer tokens: for the directory's writer and for machines that enrol. Only their hashes are kept.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use sallyport_audit::EventName;
-use sallyport_domain::{EnrollTokenId, RequestId, ScimTokenId, TenantId};
+use sallyport_domain::{ConnectionName, EnrollTokenId, RequestId, ScimTokenId, TenantId};
 use sallyport_protocol::ProblemCode;
 use sallyport_protocol::admin::{CreateEnrollToken, CreateScimToken, CreatedToken, TokenView};
-use sallyport_store::{EnrollTokenRow, ScimTokenRow, SecretHash};
+use sallyport_store::{ConnectionRow, EnrollTokenRow, ScimTokenRow, SecretHash};
 use sha2::{Digest, Sha256};
 
-use super::{App, AppError};
+use super::{App, AppError, connections};
 
 /// 256 bits: nothing to guess, so a plain hash is enough at rest.
 const SECRET_LENGTH: usize = 32;
@@ -61,10 +63,12 @@ impl App {
         ask: CreateScimToken,
     ) -> Result<CreatedToken, AppError> {
         let now = self.now();
+        let own = self.config().ca.tenant;
         let secret = generate("sps");
-        let row = ScimTokenRow {
+        let connection = ask.connection;
+        let mut row = ScimTokenRow {
             id: ScimTokenId::generate(now, &mut OsRng),
-            tenant: self.config().ca.tenant,
+            tenant: own,
             name: ask.name,
             hash: hash(&secret),
             created_at: now,
@@ -74,8 +78,12 @@ impl App {
         };
         let created = CreatedToken { id: row.id.to_string(), token: secret, expires_at: row.expires_at };
         self.change(request, now, move |tx, change| {
+            if let Some(name) = &connection {
+                row.tenant = connections::named(tx, name)?.tenant;
+            }
             tx.put_scim_token(&row)?;
             let event = change.event(EventName::ScimTokenCreated).with("token", row.id.to_string());
+            let event = event.with("tenant", row.tenant.to_string());
             tx.append(&event.with("name", row.name.as_str()).with("expires_at", row.expires_at.to_string()))?;
             Ok(created)
         })
@@ -83,7 +91,17 @@ impl App {
     }
 
     pub async fn list_scim_tokens(&self) -> Result<Vec<TokenView>, AppError> {
-        self.store().read(|tx| Ok(tx.scim_tokens()?.into_iter().map(scim_view).collect())).await
+        self.store()
+            .read(|tx| {
+                let names: HashMap<TenantId, ConnectionName> =
+                    tx.connections()?.into_iter().map(|row| (row.tenant, row.name)).collect();
+                let view = |row: ScimTokenRow| {
+                    let connection = names.get(&row.tenant).cloned();
+                    scim_view(row, connection)
+                };
+                Ok(tx.scim_tokens()?.into_iter().map(view).collect())
+            })
+            .await
     }
 
     pub async fn revoke_scim_token(&self, request: RequestId, id: ScimTokenId) -> Result<(), AppError> {
@@ -103,16 +121,36 @@ impl App {
     pub async fn scim_connection(&self, secret: &str) -> Result<Option<ScimConnection>, AppError> {
         let now = self.now();
         let hash = hash(secret);
-        let row = self.store().read(move |tx| Ok::<_, AppError>(tx.scim_token(&hash)?)).await?;
-        let Some(mut row) = row.filter(|row| row.revoked_at.is_none() && row.expires_at > now) else {
+        let found = self
+            .store()
+            .read(move |tx| {
+                let Some(row) = tx.scim_token(&hash)? else { return Ok::<_, AppError>(None) };
+                let connection = tx.connection_of(row.tenant)?;
+                Ok(connection.map(|connection| (row, connection)))
+            })
+            .await?;
+        let Some((row, connection)) =
+            found.filter(|(row, _)| row.revoked_at.is_none() && row.expires_at > now)
+        else {
             return Ok(None);
         };
-        if row.last_used_at.is_none_or(|last| now.duration_since(last) >= LAST_USED_STEP) {
-            row.last_used_at = Some(now);
-            let used = row.clone();
-            self.store().write(move |tx| Ok::<_, AppError>(tx.put_scim_token(&used)?)).await?;
+        if is_due(row.last_used_at, now) || is_due(connection.last_request_at, now) {
+            self.note_use(hash, now).await?;
         }
         Ok(Some(ScimConnection { tenant: row.tenant }))
+    }
+
+    /// What the rows say then, not what was read: they may have been changed meanwhile, and a use undoes nothing.
+    async fn note_use(&self, hash: SecretHash, now: Timestamp) -> Result<(), AppError> {
+        self.store()
+            .write(move |tx| {
+                let Some(row) = tx.scim_token(&hash)? else { return Ok(()) };
+                if let Some(connection) = tx.connection_of(row.tenant)? {
+                    tx.put_connection(&ConnectionRow { last_request_at: Some(now), ..connection })?;
+                }
+                Ok(tx.put_scim_token(&ScimTokenRow { last_used_at: Some(now), ..row })?)
+            })
+            .await
     }
 
     pub async fn create_enroll_token(
@@ -181,15 +219,20 @@ impl App {
     }
 }
 
+fn is_due(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_none_or(|last| now.duration_since(last) >= LAST_USED_STEP)
+}
+
 fn no_token(command: &str) -> AppError {
     let detail = format!("there is no such token; run: sallyport-ca {command} list");
     AppError::refused(ProblemCode::NotFound, detail)
 }
 
-fn scim_view(row: ScimTokenRow) -> TokenView {
+fn scim_view(row: ScimTokenRow, connection: Option<ConnectionName>) -> TokenView {
     TokenView {
         id: row.id.to_string(),
         name: row.name,
+        connection,
         created_at: row.created_at,
         expires_at: row.expires_at,
         last_used_at: row.last_used_at,
@@ -202,6 +245,7 @@ fn enroll_view(row: &EnrollTokenRow) -> TokenView {
     TokenView {
         id: row.id.to_string(),
         name: row.names.to_string(),
+        connection: None,
         created_at: row.created_at,
         expires_at: row.expires_at,
         last_used_at: None,

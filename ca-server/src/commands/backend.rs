@@ -52,7 +52,7 @@ where
     F: Future<Output = Result<T, ClientError>>,
 {
     let socket = config.socket_path();
-    let app = start(config, ownership)?;
+    let app = start(config, ownership).await?;
     let (stopper, stop) = watch::channel(false);
     let routes = router(&app, &[Surface::Admin].into());
     let bound = bind_socket(&socket).with_context(|| format!("{} cannot be made", socket.display()))?;

@@ -7,7 +7,7 @@ use sallyport_domain::Clock;
 use sallyport_store_sqlite::SqliteStore;
 
 use super::start::Ownership;
-use crate::app::AppError;
+use crate::app::ensure_default;
 use crate::cli::Init;
 use crate::config::{self, Template};
 use crate::private_file;
@@ -47,12 +47,12 @@ pub(super) async fn run(asked: &Init) -> anyhow::Result<()> {
     }
     let _ownership = Ownership::take(&checked)?;
     let store = SqliteStore::open(&checked.store_path())?.into_store();
-    let fingerprint = keys.fingerprint();
+    let (fingerprint, tenant) = (keys.fingerprint(), checked.ca.tenant);
     store
         .write(move |tx| {
             let event = Event::new(EventName::CaInitialized, now);
             tx.append(&event.with("fingerprint", fingerprint.to_string()))?;
-            Ok::<_, AppError>(())
+            ensure_default(tx, tenant, now)
         })
         .await?;
     private_file::create(&path, 0o600, text.as_bytes())

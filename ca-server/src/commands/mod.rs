@@ -4,6 +4,8 @@ mod admin;
 mod audit;
 mod backend;
 mod check;
+mod connections;
+mod doctor;
 mod init;
 mod serve;
 mod start;
@@ -22,6 +24,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Init(asked) => init::run(&asked).await,
         Command::Check => check::run(&cli.config),
         Command::Serve => serve::run(&cli.config).await,
+        Command::Doctor(output) => doctor::run(&cli.config, output).await,
+        Command::Connection(asked) => connections::run(&cli.config, asked).await,
         Command::Admin(asked) => admin::run(&cli.config, asked).await,
         Command::ScimToken(asked) => tokens::scim(&cli.config, asked).await,
         Command::EnrollToken(asked) => tokens::enroll(&cli.config, asked).await,

@@ -24,7 +24,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
             "another sallyport-ca has this store open; stop it first, or use `sallyport-ca admin …`, which talks to it"
         );
     };
-    let app = start(config.clone(), &ownership)?;
+    let app = start(config.clone(), &ownership).await?;
     let (stopper, stop) = watch::channel(false);
     let mut running = tokio::task::JoinSet::new();
     for listen in &config.listen {

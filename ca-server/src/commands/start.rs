@@ -80,7 +80,7 @@ pub(super) fn tls_roots(config: &Config) -> anyhow::Result<Vec<String>> {
 }
 
 /// Opens keys and store. The issuer is not asked for anything: a server starts while it is away.
-pub(super) fn start(config: Config, _ownership: &Ownership) -> anyhow::Result<App> {
+pub(super) async fn start(config: Config, _ownership: &Ownership) -> anyhow::Result<App> {
     let keys = Keys::load(&config.keys_path()).context("the keys of this CA cannot be used")?;
     let tls_roots = tls_roots(&config)?;
     let store = SqliteStore::open(&config.store_path())
@@ -90,5 +90,7 @@ pub(super) fn start(config: Config, _ownership: &Ownership) -> anyhow::Result<Ap
     let http = HttpClient::new(tls, ISSUER_TIMEOUT)?;
     let issuer = Issuer::new(config.ca.issuer.clone(), http);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Ok(App::new(config, keys, store.into_store(), issuer, clock, tls_roots))
+    let app = App::new(config, keys, store.into_store(), issuer, clock, tls_roots);
+    app.prepare().await?;
+    Ok(app)
 }

@@ -10,8 +10,8 @@ use crate::cli::{EnrollToken, Format, ScimToken};
 
 pub(super) async fn scim(config: &Path, asked: ScimToken) -> anyhow::Result<()> {
     match asked {
-        ScimToken::Create { name, ttl } => {
-            let ask = CreateScimToken { name, ttl_seconds: seconds(ttl) };
+        ScimToken::Create { name, ttl, connection } => {
+            let ask = CreateScimToken { name, ttl_seconds: seconds(ttl), connection };
             print_created(
                 &with_admin(config, |admin| async move { admin.create_scim_token(&ask).await }).await?,
             );

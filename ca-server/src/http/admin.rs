@@ -6,8 +6,8 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get};
 use sallyport_protocol::admin::{
-    AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, GrantView, GroupView, HostView,
-    TokenView, UserView, route,
+    AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, Finding, GrantView, GroupView,
+    HostView, TokenView, UserView, route,
 };
 use sallyport_protocol::{ProblemCode, path};
 use serde::Deserialize;
@@ -19,6 +19,7 @@ pub(super) fn routes() -> Router<App> {
     let routes = Router::new()
         .route(route::AUDIT, get(audit))
         .route(route::AUDIT_VERIFY, get(verify))
+        .route(route::DOCTOR, get(doctor))
         .route(route::ENROLL_TOKENS, get(enroll_tokens).post(create_enroll_token))
         .route(&one(route::ENROLL_TOKENS), delete(revoke_enroll_token))
         .route(route::GRANTS, get(grants).post(add_grant))
@@ -28,19 +29,24 @@ pub(super) fn routes() -> Router<App> {
         .route(&one(route::HOSTS), delete(retire_host))
         .route(route::SCIM_TOKENS, get(scim_tokens).post(create_scim_token))
         .route(&one(route::SCIM_TOKENS), delete(revoke_scim_token))
-        .route(route::USERS, get(users));
+        .route(route::USERS, get(users))
+        .merge(super::connections::routes());
     Router::new().nest(path::ADMIN, routes)
 }
 
-fn one(collection: &str) -> String {
+pub(super) fn one(collection: &str) -> String {
     format!("{collection}/{{id}}")
 }
 
-fn id<T: std::str::FromStr>(text: &str) -> Result<T, Failure>
+pub(super) fn id<T: std::str::FromStr>(text: &str) -> Result<T, Failure>
 where
     T::Err: std::fmt::Display,
 {
     text.parse().map_err(|error: T::Err| Failure::new(ProblemCode::Malformed, error.to_string()))
+}
+
+async fn doctor(State(app): State<App>) -> Result<Json<Vec<Finding>>, Failure> {
+    Ok(Json(app.examine().await?))
 }
 
 async fn grants(State(app): State<App>) -> Result<Json<Vec<GrantView>>, Failure> {

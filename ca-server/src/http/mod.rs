@@ -1,6 +1,7 @@
 //! HTTP: extract, call one use case, render. No business rule has an `if` here.
 
 mod admin;
+mod connections;
 mod failure;
 mod hosts;
 mod json;

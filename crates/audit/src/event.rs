@@ -96,6 +96,9 @@ names! {
     CertificateRefused = "certificate.refused",
     /// All that a person had and that was still valid.
     CertificatesRevoked = "certificate.revoked",
+    ConnectionAdded = "connection.added",
+    ConnectionChanged = "connection.changed",
+    ConnectionRemoved = "connection.removed",
     DirectoryConflict = "directory.conflict",
     DirectoryGroupChanged = "directory.group_changed",
     DirectoryGroupCreated = "directory.group_created",

@@ -2,10 +2,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
-use sallyport_domain::{GrantId, HostName};
+use sallyport_domain::{ConnectionName, GrantId, HostName};
 use sallyport_protocol::admin::{
-    AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, GrantView, GroupView, HostView,
-    TokenView, UserView, route,
+    AddConnection, AddGrant, AuditVerdict, ConnectionView, CreateEnrollToken, CreateScimToken, CreatedToken,
+    Finding, GrantView, GroupView, HostView, SetConnection, TokenView, UserView, route,
 };
 use sallyport_protocol::path;
 use serde::Serialize;
@@ -66,6 +66,31 @@ impl AdminClient {
 
     pub async fn users(&self) -> Result<Vec<UserView>, ClientError> {
         self.get(route::USERS).await
+    }
+
+    pub async fn connections(&self) -> Result<Vec<ConnectionView>, ClientError> {
+        self.get(route::CONNECTIONS).await
+    }
+
+    pub async fn add_connection(&self, connection: &AddConnection) -> Result<ConnectionView, ClientError> {
+        self.post(route::CONNECTIONS, connection).await
+    }
+
+    pub async fn set_connection(
+        &self,
+        name: &ConnectionName,
+        changes: &SetConnection,
+    ) -> Result<ConnectionView, ClientError> {
+        self.send(self.request(Method::PATCH, &one_connection(name)).json(changes)).await?.json()
+    }
+
+    pub async fn remove_connection(&self, name: &ConnectionName) -> Result<(), ClientError> {
+        self.delete(&one_connection(name)).await
+    }
+
+    /// Everything that was looked at, good or bad.
+    pub async fn doctor(&self) -> Result<Vec<Finding>, ClientError> {
+        self.get(route::DOCTOR).await
     }
 
     pub async fn enroll_tokens(&self) -> Result<Vec<TokenView>, ClientError> {
@@ -130,6 +155,11 @@ impl AdminClient {
             other => other,
         })
     }
+}
+
+/// A connection's name is plain enough for a path.
+fn one_connection(name: &ConnectionName) -> String {
+    format!("{}/{name}", route::CONNECTIONS)
 }
 
 /// An id becomes part of a path: letters and digits only.

@@ -4,6 +4,7 @@
 //! from then on: a [`Principal`] has no comma, a [`HostName`] is lower case, [`Principals`] is never empty.
 
 mod clock;
+mod connection_name;
 mod extension;
 mod generation;
 mod host_name;
@@ -20,6 +21,7 @@ mod tags;
 mod uid;
 
 pub use clock::Clock;
+pub use connection_name::{ConnectionName, ConnectionNameError};
 pub use extension::{Extension, UnknownExtension};
 pub use generation::Generation;
 pub use host_name::{HostName, HostNameError, HostPattern, HostPatternError, HostPatterns};

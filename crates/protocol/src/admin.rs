@@ -1,6 +1,8 @@
 //! The administrators' routes as both ends see them. Each read gives a JSON array or object; each write its result.
 use jiff::Timestamp;
-use sallyport_domain::{Generation, GrantId, GroupId, HostName, HostPatterns, Tags};
+use sallyport_domain::{
+    ConnectionName, Generation, GrantId, GroupId, HostName, HostPatterns, Tags, TenantId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{ReportProblem, Signed};
@@ -9,6 +11,8 @@ use crate::{ReportProblem, Signed};
 pub mod route {
     pub const AUDIT: &str = "/audit";
     pub const AUDIT_VERIFY: &str = "/audit/verify";
+    pub const CONNECTIONS: &str = "/connections";
+    pub const DOCTOR: &str = "/doctor";
     pub const ENROLL_TOKENS: &str = "/enroll-tokens";
     pub const GRANTS: &str = "/grants";
     pub const GROUPS: &str = "/groups";
@@ -53,6 +57,9 @@ pub struct CreateEnrollToken {
 pub struct CreateScimToken {
     pub name: String,
     pub ttl_seconds: u64,
+    /// Whose directory it writes; absent: that of the CA's own tenant.
+    #[serde(default)]
+    pub connection: Option<ConnectionName>,
 }
 
 /// The only time that a token is seen.
@@ -69,10 +76,64 @@ impl std::fmt::Debug for CreatedToken {
     }
 }
 
+/// A tenant whose directory may write here.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddConnection {
+    pub name: ConnectionName,
+    pub tenant: TenantId,
+}
+
+/// What is absent stays as it is.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SetConnection {
+    pub link_by_upn: Option<bool>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ConnectionView {
+    pub name: ConnectionName,
+    pub tenant: TenantId,
+    /// Whether it is that of the CA's own tenant.
+    pub default: bool,
+    pub link_by_upn: bool,
+    pub users: usize,
+    pub groups: usize,
+    pub created_at: Timestamp,
+    /// In steps of five minutes; absent: never spoke.
+    pub last_request_at: Option<Timestamp>,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    Ok,
+    /// Somebody should look soon.
+    Warning,
+    /// Something does not work, or is about to.
+    Error,
+}
+
+/// One thing that `sallyport-ca doctor` looked at.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct Finding {
+    /// Stable, for programs: `scim_silent`.
+    pub check: String,
+    pub health: Health,
+    /// What was found, in a sentence.
+    pub detail: String,
+    /// What to do next; absent when all is well.
+    pub remedy: Option<String>,
+}
+
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct TokenView {
     pub id: String,
     pub name: String,
+    /// Whose directory it writes; absent for enrolment tokens.
+    pub connection: Option<ConnectionName>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub last_used_at: Option<Timestamp>,

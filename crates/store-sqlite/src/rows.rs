@@ -2,6 +2,7 @@
 
 mod audit_log;
 mod certificates;
+mod connections;
 mod directory;
 mod grants;
 mod groups;

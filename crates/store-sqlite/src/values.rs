@@ -1,11 +1,12 @@
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use sallyport_audit::Hash;
 use sallyport_domain::{
-    ConflictReason, Generation, HostName, HostPattern, HostPatterns, HostState, Id, Kind, ObjectId,
-    PosixName, Serial, Tags, TenantId, Uid, UserState,
+    ConflictReason, ConnectionName, Generation, HostName, HostPattern, HostPatterns, HostState, Id, Kind,
+    ObjectId, PosixName, Serial, Tags, TenantId, Uid, UserState,
 };
 use sallyport_store::{LoginKind, SecretHash, StoreError};
 use serde_json::{Map, Value};
@@ -154,8 +155,8 @@ macro_rules! columns {
     )*};
 }
 
-columns!(parsed => ConflictReason, HostName, HostPattern, HostState, ObjectId, PosixName, TenantId, UserState);
-columns!(from_json => HostPatterns, Map<String, Value>, Tags, Vec<HostName>, Vec<String>, Vec<Value>);
+columns!(parsed => ConflictReason, ConnectionName, HostName, HostPattern, HostState, ObjectId, PosixName, TenantId, UserState);
+columns!(from_json => HostPatterns, Vec<IpNet>, Map<String, Value>, Tags, Vec<HostName>, Vec<String>, Vec<Value>);
 
 fn from_json<T: serde::de::DeserializeOwned>(value: ValueRef<'_>) -> Option<T> {
     serde_json::from_str(value.as_str().ok()?).ok()

@@ -9,6 +9,7 @@
 
 mod audit;
 mod certificates;
+mod connections;
 mod groups;
 mod hosts;
 mod ledger;
@@ -26,6 +27,7 @@ pub use certificates::{
     serial_stands_once_and_its_parents_first, times_are_cut_to_microseconds, token_is_used_once,
     used_tokens_are_forgotten_after_their_time,
 };
+pub use connections::{connection_comes_back_whole, one_connection_a_tenant};
 pub use groups::{
     grants_need_their_group, group_lookups, group_removal_takes_memberships_and_grants,
     memberships_are_a_set, memberships_stay_inside_a_tenant,
@@ -81,6 +83,7 @@ macro_rules! conformance_tests {
             certificate_comes_back_whole
             certificates_are_listed_by_serial
             claims_are_found_in_every_spelling
+            connection_comes_back_whole
             counters_keep_what_was_set
             ending_sessions_revokes_what_still_lives
             enrolment_tokens
@@ -105,6 +108,7 @@ macro_rules! conformance_tests {
             person_comes_back_whole
             pins_are_never_loosened
             refused_host_leaves_no_trace
+            one_connection_a_tenant
             reports_and_generations_need_their_host
             resource_comes_back_whole
             resources_are_paged

@@ -17,6 +17,7 @@
 
 mod audit_log;
 mod certificates;
+mod connections;
 mod directory;
 mod error;
 mod grants;
@@ -32,6 +33,7 @@ pub use audit_log::{AuditLog, AuditLogMut};
 pub use certificates::{
     CertificateKind, CertificateRow, Certificates, CertificatesMut, LoginKind, SessionRow, TokenUse,
 };
+pub use connections::{ConnectionRow, Connections, ConnectionsMut};
 pub use directory::{Directory, DirectoryMut, GroupRow, Page, PersonRow, ResourceRow};
 pub use error::StoreError;
 pub use grants::{GrantRow, Grants, GrantsMut};
@@ -48,13 +50,17 @@ pub fn folded(name: &str) -> String {
 }
 
 /// Everything that can be asked.
-pub trait ReadTx: AuditLog + Certificates + Directory + Grants + Hosts + Ledger + Meta + ScimTokens {}
+pub trait ReadTx:
+    AuditLog + Certificates + Connections + Directory + Grants + Hosts + Ledger + Meta + ScimTokens
+{
+}
 
 /// Everything that can be asked and changed.
 pub trait WriteTx:
     ReadTx
     + AuditLogMut
     + CertificatesMut
+    + ConnectionsMut
     + DirectoryMut
     + GrantsMut
     + HostsMut
@@ -64,11 +70,15 @@ pub trait WriteTx:
 {
 }
 
-impl<T: AuditLog + Certificates + Directory + Grants + Hosts + Ledger + Meta + ScimTokens> ReadTx for T {}
+impl<T: AuditLog + Certificates + Connections + Directory + Grants + Hosts + Ledger + Meta + ScimTokens>
+    ReadTx for T
+{
+}
 impl<T> WriteTx for T where
     T: ReadTx
         + AuditLogMut
         + CertificatesMut
+        + ConnectionsMut
         + DirectoryMut
         + GrantsMut
         + HostsMut

@@ -46,6 +46,22 @@ async fn an_empty_file_gets_the_newest_version_and_keeps_it() {
     assert_eq!(version(&folder), newest);
 }
 
+#[tokio::test]
+async fn a_file_of_the_first_version_keeps_what_is_in_it() {
+    let folder = Folder::new();
+    let first = folder.raw();
+    first.execute_batch(include_str!("../../schema/0001.sql")).unwrap();
+    first.execute_batch("PRAGMA user_version = 1; PRAGMA application_id = 0x536C7950").unwrap();
+    let token = "INSERT INTO scim_tokens (id, tenant, name, hash, created_at, expires_at) VALUES \
+                 ('00000000000000000000000001', '00000001-0000-4000-8000-000000000001', 'entra', zeroblob(32), 1, 2)";
+    first.execute_batch(token).unwrap();
+    drop(first);
+    let store = folder.open();
+    assert!(version(&folder) > 1);
+    let tokens = store.into_store().read(|tx| tx.scim_tokens()).await.unwrap();
+    assert_eq!(tokens.iter().map(|token| token.name.as_str()).collect::<Vec<_>>(), ["entra"]);
+}
+
 fn version(folder: &Folder) -> i64 {
     folder.raw().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
 }

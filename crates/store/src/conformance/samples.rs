@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{
-    AdoptionRow, CertificateKind, CertificateRow, EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind,
-    PersonRow, ReportRow, ResourceRow, ScimTokenRow, SecretHash, SessionRow, Store, StoreError, TokenUse,
-    WriteTx,
+    AdoptionRow, CertificateKind, CertificateRow, ConnectionRow, EnrollTokenRow, GrantRow, GroupRow, HostRow,
+    LoginKind, PersonRow, ReportRow, ResourceRow, ScimTokenRow, SecretHash, SessionRow, Store, StoreError,
+    TokenUse, WriteTx,
 };
 
 /// 2027-01-15T08:00:00Z.
@@ -229,6 +229,22 @@ pub fn scim_token(number: u8) -> ScimTokenRow {
         expires_at: after(3_600),
         last_used_at: None,
         revoked_at: None,
+    }
+}
+
+/// Of the tenant with the same number.
+pub fn connection(number: u32) -> ConnectionRow {
+    ConnectionRow {
+        name: format!("tenant-{number}").parse().unwrap(),
+        tenant: tenant(number),
+        issuer: Some(format!("https://login.contoso.test/{number}/v2.0")),
+        client_id: Some(format!("client-{number}")),
+        networks: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+        scope: vec![object(number).to_string()],
+        link_by_upn: true,
+        unsettled: true,
+        created_at: after(i64::from(number)),
+        last_request_at: Some(after(60)),
     }
 }
 

@@ -1,0 +1,36 @@
+//! What is wrong, or soon will be. Each check is a plain function from facts to findings: facts are read in one place,
+//! so a check needs no store and no clock to be tried.
+
+mod credentials;
+mod facts;
+mod hosts;
+
+use sallyport_protocol::admin::{Finding, Health};
+
+use self::facts::Facts;
+use super::{App, AppError};
+
+/// Every check, in the order in which an administrator reads them. A new one gets its own file and its row here.
+const CHECKS: &[fn(&Facts) -> Vec<Finding>] = &[credentials::check, hosts::check];
+
+impl App {
+    /// Everything that `sallyport-ca doctor` says, good or bad.
+    pub async fn examine(&self) -> Result<Vec<Finding>, AppError> {
+        let now = self.now();
+        let facts = self.store().read(move |tx| Ok::<_, AppError>(Facts::read(tx, now)?)).await?;
+        Ok(CHECKS.iter().flat_map(|check| check(&facts)).collect())
+    }
+}
+
+fn ok(check: &str, detail: impl Into<String>) -> Finding {
+    Finding { check: check.to_owned(), health: Health::Ok, detail: detail.into(), remedy: None }
+}
+
+fn warning(check: &str, detail: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    let remedy = Some(remedy.into());
+    Finding { check: check.to_owned(), health: Health::Warning, detail: detail.into(), remedy }
+}
+
+fn error(check: &str, detail: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding { health: Health::Error, ..warning(check, detail, remedy) }
+}

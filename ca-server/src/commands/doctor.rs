@@ -1,0 +1,35 @@
+use std::path::Path;
+
+use anyhow::bail;
+use sallyport_protocol::admin::{Finding, Health};
+
+use super::backend::with_admin;
+use crate::cli::{Format, Output};
+
+pub(super) async fn run(config: &Path, output: Output) -> anyhow::Result<()> {
+    let findings = with_admin(config, |admin| async move { admin.doctor().await }).await?;
+    if output.format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(&findings)?);
+    } else {
+        for finding in &findings {
+            print(finding);
+        }
+    }
+    let broken = findings.iter().filter(|finding| finding.health == Health::Error).count();
+    if broken > 0 {
+        bail!("{broken} of these do not work");
+    }
+    Ok(())
+}
+
+fn print(finding: &Finding) {
+    let mark = match finding.health {
+        Health::Ok => "ok     ",
+        Health::Warning => "warning",
+        Health::Error => "ERROR  ",
+    };
+    println!("{mark}  {:<20}  {}", finding.check, finding.detail);
+    if let Some(remedy) = &finding.remedy {
+        println!("         {:<20}  {remedy}", "");
+    }
+}

@@ -1,0 +1,199 @@
+//! Several tenants side by side: each with tokens, ids and people of its own.
+
+use anyhow::{Context as _, Result};
+use reqwest::Method;
+use sallyport_entra_sim::Sim;
+use sallyport_tests::World;
+use sallyport_tests::world::Answer;
+use serde_json::{Value, json};
+
+const OTHER: &str = "22222222-0d3a-4f6e-9a41-5c2f8e90d311";
+
+/// A request to `/scim/v2` with somebody's token.
+fn scim(world: &World, token: &str, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
+    let request = world.request(method, &format!("/scim/v2{path}")).bearer_auth(token);
+    world.send(match body {
+        Some(body) => request.body(body.to_string()),
+        None => request,
+    })
+}
+
+fn made(world: &World, token: &str, path: &str, body: &Value) -> Result<String> {
+    let answer = scim(world, token, Method::POST, path, Some(body))?;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    Ok(answer.json()?["id"].as_str().context("no id")?.to_owned())
+}
+
+fn listed(world: &World, token: &str, path: &str) -> Result<Value> {
+    let answer = scim(world, token, Method::GET, path, None)?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+fn user(oid: &str, name: &str) -> Value {
+    json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "externalId": oid,
+        "userName": name, "active": true })
+}
+
+fn group(oid: &str, name: &str) -> Value {
+    json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "externalId": oid, "displayName": name })
+}
+
+#[test]
+fn the_ca_begins_with_the_connection_of_its_own_tenant() -> Result<()> {
+    let mut world = World::new(&[], &[])?;
+    let list = |world: &World| -> Result<Value> {
+        Ok(serde_json::from_str(&world.ca.command(&["connection", "list", "--format", "json"])?.ok()?)?)
+    };
+    let connections = list(&world)?;
+    assert_eq!(connections.as_array().context("no list")?.len(), 1, "{connections}");
+    assert_eq!(connections[0]["name"], "entra");
+    assert_eq!(connections[0]["tenant"], sallyport_tests::world::TENANT);
+    assert_eq!(connections[0]["default"], true);
+    assert!(connections[0]["last_request_at"].is_string(), "the cycle of this world: {connections}");
+    world.ca.stop()?;
+    world.ca.start()?;
+    assert_eq!(list(&world)?, connections, "made once");
+    let refused = world.ca.command(&["connection", "remove", "entra"])?.refused()?;
+    assert!(refused.contains("own tenant"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn a_name_and_a_tenant_have_one_connection() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    world.ca.command(&["connection", "add", "fabrikam", "--tenant", OTHER])?.ok()?;
+    let third = Sim::new_oid().to_string();
+    for (name, tenant, said) in [
+        ("fabrikam", third.as_str(), "fabrikam"),
+        ("again", OTHER, "fabrikam"),
+        ("Bad Name", &third, "lower-case"),
+    ] {
+        let refused = world.ca.command(&["connection", "add", name, "--tenant", tenant])?.refused()?;
+        assert!(refused.contains(said), "{refused}");
+    }
+    let refused = world.ca.command(&["scim-token", "create", "--connection", "nobody"])?.refused()?;
+    assert!(refused.contains("connection list"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn two_tenants_with_the_same_ids_and_names_never_meet() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    world.ca.command(&["connection", "add", "fabrikam", "--tenant", OTHER])?.ok()?;
+    let other = world.ca.command(&["scim-token", "create", "--connection", "fabrikam"])?.ok()?;
+    let own = world.scim_token.as_str();
+    let (oid, group_oid) = (Sim::new_oid().to_string(), Sim::new_oid().to_string());
+    let (name, body) = ("same.name@contoso.test", user(&oid, "same.name@contoso.test"));
+    let (mine, theirs) = (made(&world, own, "/Users", &body)?, made(&world, &other, "/Users", &body)?);
+    let body = group(&group_oid, "same-group");
+    let (ours, alien) = (made(&world, own, "/Groups", &body)?, made(&world, &other, "/Groups", &body)?);
+    assert!(mine != theirs && ours != alien);
+
+    // Each sees its own, by every way of looking.
+    for (token, user, group) in [(own, &mine, &ours), (&other, &theirs, &alien)] {
+        let filters = [format!("userName eq \"{name}\""), format!("externalId eq \"{oid}\"")];
+        for filter in filters {
+            let found = listed(&world, token, &format!("/Users?filter={}", filter.replace(' ', "+")))?;
+            assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &json!(user)));
+        }
+        let filter = format!("/Groups?filter=externalId+eq+\"{group_oid}\"");
+        let found = listed(&world, token, &filter)?;
+        assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &json!(group)));
+    }
+
+    // An id of another connection is nobody's, whatever is done with it.
+    for (path, body) in [
+        (format!("/Users/{mine}"), user(&oid, "stolen@contoso.test")),
+        (format!("/Groups/{ours}"), group(&group_oid, "stolen")),
+    ] {
+        let patch = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": "replace", "path": "displayName", "value": "stolen" }] });
+        let tries = [
+            (Method::GET, None),
+            (Method::PUT, Some(&body)),
+            (Method::PATCH, Some(&patch)),
+            (Method::DELETE, None),
+        ];
+        for (method, body) in tries {
+            let answer = scim(&world, &other, method.clone(), &path, body)?;
+            assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text());
+        }
+        assert_eq!(scim(&world, own, Method::GET, &path, None)?.status, 200, "still there");
+    }
+    let filter = format!("/Users?filter=id+eq+\"{mine}\"");
+    assert_eq!(listed(&world, &other, &filter)?["totalResults"], 0);
+
+    // Nobody of one tenant becomes a member in the other.
+    let add = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "add", "path": "members", "value": [{ "value": mine }] }] });
+    assert_eq!(scim(&world, &other, Method::PATCH, &format!("/Groups/{alien}"), Some(&add))?.status, 200);
+    let read = listed(&world, &other, &format!("/Groups/{alien}"))?;
+    assert_eq!(read["members"].as_array().map_or(0, Vec::len), 0, "{read}");
+
+    // Two people; the end of one is not the other's.
+    assert_eq!(scim(&world, &other, Method::DELETE, &format!("/Users/{theirs}"), None)?.status, 204);
+    let users = world.wait(world.admin()?.users())?;
+    let mut states: Vec<_> =
+        users.iter().filter(|user| user.user_name == name).map(|user| user.state.as_str()).collect();
+    states.sort_unstable();
+    assert_eq!(states, ["active", "gone"]);
+    Ok(())
+}
+
+#[test]
+fn a_group_name_of_two_tenants_is_ambiguous_for_a_grant() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    world.ca.command(&["connection", "add", "fabrikam", "--tenant", OTHER])?.ok()?;
+    let other = world.ca.command(&["scim-token", "create", "--connection", "fabrikam"])?.ok()?;
+    let body = group(&Sim::new_oid().to_string(), sallyport_tests::world::GROUP);
+    let alien = made(&world, &other, "/Groups", &body)?;
+    let grant = ["admin", "grant", "add", "--group", sallyport_tests::world::GROUP, "--tag", "a=b"];
+    let refused = world.ca.command(&grant)?.refused()?;
+    assert!(refused.contains(&alien), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn a_connection_goes_with_its_tokens_once_it_is_empty() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    world.ca.command(&["connection", "add", "fabrikam", "--tenant", OTHER])?.ok()?;
+    let token = world.ca.command(&["scim-token", "create", "--connection", "fabrikam"])?.ok()?;
+    let oid = Sim::new_oid().to_string();
+    let id = made(&world, &token, "/Users", &user(&oid, "somebody@fabrikam.test"))?;
+    let refused = world.ca.command(&["connection", "remove", "fabrikam"])?.refused()?;
+    assert!(refused.contains("1 users"), "{refused}");
+    assert_eq!(scim(&world, &token, Method::DELETE, &format!("/Users/{id}"), None)?.status, 204);
+    world.ca.command(&["connection", "remove", "fabrikam"])?.ok()?;
+    assert_eq!(scim(&world, &token, Method::GET, "/Users", None)?.status, 401);
+    // Called the same, it is another one: the old tokens are over.
+    world.ca.command(&["connection", "add", "fabrikam", "--tenant", OTHER])?.ok()?;
+    assert_eq!(scim(&world, &token, Method::GET, "/Users", None)?.status, 401);
+    assert_eq!(world.record()?.with("connection.removed", "connection", "fabrikam").len(), 1);
+    Ok(())
+}
+
+#[test]
+fn the_doctor_says_who_cannot_write() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    world.ca.command(&["connection", "add", "fabrikam", "--tenant", OTHER])?.ok()?;
+    let found: Value = serde_json::from_str(&world.ca.command(&["doctor", "--format", "json"])?.ok()?)?;
+    let about = |name: &str| -> Result<Value> {
+        let of = |finding: &&Value| {
+            finding["check"] == "scim_credentials"
+                && finding["detail"].as_str().is_some_and(|detail| detail.starts_with(name))
+        };
+        found.as_array().and_then(|all| all.iter().find(of)).cloned().with_context(|| format!("{found}"))
+    };
+    assert_eq!(about("entra")?["health"], "ok");
+    assert_eq!(about("fabrikam")?["health"], "warning");
+
+    let tokens: Value =
+        serde_json::from_str(&world.ca.command(&["scim-token", "list", "--format", "json"])?.ok()?)?;
+    let id = tokens[0]["id"].as_str().context("no token")?;
+    assert_eq!(tokens[0]["connection"], "entra");
+    world.ca.command(&["scim-token", "revoke", id])?.ok()?;
+    let refused = world.ca.command(&["doctor"])?.refused()?;
+    assert!(refused.contains("1 of these"), "{refused}");
+    Ok(())
+}
