@@ -14,7 +14,7 @@ use super::load_config;
 use super::start::{Ownership, start};
 use crate::config::{Config, Surface};
 use crate::http::router;
-use crate::serve::bind_socket;
+use crate::serve::{Limits, bind_socket};
 
 /// Another command may hold the store for a moment; a server that starts or stops, a little longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,7 +55,8 @@ where
     let app = start(config, ownership).await?;
     let (stopper, stop) = watch::channel(false);
     let routes = router(&app, &[Surface::Admin].into());
-    let bound = bind_socket(&socket).with_context(|| format!("{} cannot be made", socket.display()))?;
+    let bound = bind_socket(&socket, Limits::SOCKET)
+        .with_context(|| format!("{} cannot be made", socket.display()))?;
     let server = tokio::spawn(bound.serve(routes, stop));
     let result = work(AdminClient::over_socket(&socket)?).await;
     // The server hears the switch or is gone already.

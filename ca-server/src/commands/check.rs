@@ -1,11 +1,12 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use sallyport_client::SystemClock;
-use sallyport_domain::Clock;
 
 use super::load_config;
 use super::start::tls_roots;
+use crate::app::SharedClock;
 use crate::config::{Tls, write_duration};
 use crate::serve::check_tls;
 use crate::signer::Keys;
@@ -16,7 +17,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let keys = Keys::load(&config.keys_path()).context("the keys of this CA cannot be used")?;
     tls_roots(&config)?;
     for listen in &config.listen {
-        let checked = check_tls(listen, &config.tls_path(), SystemClock.now());
+        let checked = check_tls(listen, &config.tls_path(), SharedClock(Arc::new(SystemClock)));
         checked.with_context(|| format!("TLS on {} cannot be set up", listen.address))?;
     }
     println!("{} is fine", path.display());

@@ -1,22 +1,23 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use sallyport_client::SystemClock;
-use sallyport_domain::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::load_config;
 use super::start::{Ownership, start};
+use crate::app::SharedClock;
 use crate::config::Surface;
 use crate::http::router;
 use crate::jobs;
-use crate::serve::{bind, bind_socket, check_tls};
+use crate::serve::{Limits, bind, bind_socket, check_tls};
 
 pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let config = load_config(path)?;
     for listen in &config.listen {
-        let checked = check_tls(listen, &config.tls_path(), SystemClock.now());
+        let checked = check_tls(listen, &config.tls_path(), SharedClock(Arc::new(SystemClock)));
         checked.with_context(|| format!("TLS on {} cannot be set up", listen.address))?;
     }
     let Some(ownership) = Ownership::take(&config)? else {
@@ -28,14 +29,15 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let (stopper, stop) = watch::channel(false);
     let mut running = tokio::task::JoinSet::new();
     for listen in &config.listen {
-        let bound = bind(listen, &config.tls_path(), app.now()).await?;
+        let bound = bind(listen, &config.tls_path(), app.clock(), Limits::NETWORK).await?;
         eprintln!("listening on {}", bound.url());
         let routes = router(&app, &bound.listen.surfaces);
         running.spawn(bound.serve(routes, stop.clone()));
     }
     let admin = router(&app, &[Surface::Admin].into());
     let socket = config.socket_path();
-    let socket = bind_socket(&socket).with_context(|| format!("{} cannot be made", socket.display()))?;
+    let socket = bind_socket(&socket, Limits::SOCKET)
+        .with_context(|| format!("{} cannot be made", socket.display()))?;
     running.spawn(socket.serve(admin, stop.clone()));
     running.spawn(jobs::run(app.clone(), stop));
     app.note_start().await?;

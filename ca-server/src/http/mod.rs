@@ -58,7 +58,11 @@ pub fn router(app: &App, surfaces: &BTreeSet<Surface>) -> Router {
         .with_state(app.clone())
 }
 
-fn limited(routes: Router<App>, body: usize, timeout: Duration) -> Router<App> {
+/// With a limit on bodies, and on the time from a request's headers to its answer: slow bodies end here.
+pub fn limited<S>(routes: Router<S>, body: usize, timeout: Duration) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
     let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout);
     routes.layer(DefaultBodyLimit::max(body)).layer(timeout)
 }

@@ -11,26 +11,19 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
+use super::Limits;
+use super::patience::Patient;
 use super::peers::Peers;
 use super::tls::{TlsError, server_config};
+use crate::app::SharedClock;
 use crate::config::Listen;
 
-/// Connections at once on one listener: a host holds one for its long poll.
-const CONNECTIONS: usize = 8192;
-/// Of them, from one address: a fleet behind one proxy or NAT fits, a single machine cannot take all.
-const CONNECTIONS_OF_ONE: usize = 2048;
-/// Connections at once on the administrators' socket.
-const ADMINISTRATORS: usize = 64;
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a client may take over its headers, between requests too.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// After a signal, how long running requests may go on.
 const GRACE: Duration = Duration::from_secs(5);
 /// After a failed accept (out of file descriptors, mostly).
@@ -48,6 +41,7 @@ pub struct Bound {
     pub listen: Listen,
     listener: TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,
+    limits: Limits,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -68,12 +62,17 @@ pub enum BindError {
 
 /// # Errors
 /// When the port is taken or TLS cannot be set up.
-pub async fn bind(listen: &Listen, tls: &Path, now: Timestamp) -> Result<Bound, BindError> {
+pub async fn bind(
+    listen: &Listen,
+    tls: &Path,
+    clock: SharedClock,
+    limits: Limits,
+) -> Result<Bound, BindError> {
     let address = listen.address;
-    let tls = server_config(listen, tls, now).map_err(|source| BindError::Tls { address, source })?;
+    let tls = server_config(listen, tls, clock).map_err(|source| BindError::Tls { address, source })?;
     let listener =
         TcpListener::bind(address).await.map_err(|source| BindError::Address { address, source })?;
-    Ok(Bound { listen: listen.clone(), listener, tls })
+    Ok(Bound { listen: listen.clone(), listener, tls, limits })
 }
 
 impl Bound {
@@ -85,8 +84,9 @@ impl Bound {
 
     /// Serves until `stop` turns true.
     pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
+        let limits = self.limits;
         let graceful = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let places = Arc::new(Semaphore::new(limits.connections));
         let peers = Peers::default();
         let acceptor = self.tls.map(TlsAcceptor::from);
         loop {
@@ -98,7 +98,7 @@ impl Bound {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let Some(seat) = peers.seat(address.ip(), CONNECTIONS_OF_ONE) else { continue };
+            let Some(seat) = peers.seat(address.ip(), limits.connections_of_one) else { continue };
             // Over the limit, the connection is closed at once: better than a queue nobody sees.
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
             let router = router.clone();
@@ -107,7 +107,7 @@ impl Bound {
             tokio::spawn(async move {
                 let _held = (place, seat);
                 // A peer that hangs up or speaks nonsense is its own problem.
-                let _ = connection(stream, Peer(address.ip()), acceptor, router, watcher).await;
+                let _ = connection(stream, Peer(address.ip()), limits, acceptor, router, watcher).await;
             });
         }
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
@@ -123,16 +123,18 @@ pub async fn stopped(stop: &mut watch::Receiver<bool>) {
 async fn connection(
     stream: TcpStream,
     peer: Peer,
+    limits: Limits,
     acceptor: Option<TlsAcceptor>,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let stream = Patient::new(stream, limits);
     match acceptor {
-        None => http(stream, Some(peer), router, watcher).await,
+        None => http(stream, Some(peer), limits, router, watcher).await,
         Some(acceptor) => {
-            let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
-            http(stream, Some(peer), router, watcher).await;
+            let stream = tokio::time::timeout(limits.handshake, acceptor.accept(stream)).await??;
+            http(stream, Some(peer), limits, router, watcher).await;
         }
     }
     Ok(())
@@ -141,6 +143,7 @@ async fn connection(
 async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: Option<Peer>,
+    limits: Limits,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
@@ -152,7 +155,7 @@ async fn http(
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(limits.headers)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     // As above: what the peer does to its connection is no event of ours.
@@ -164,11 +167,12 @@ async fn http(
 pub struct BoundSocket {
     listener: UnixListener,
     path: PathBuf,
+    limits: Limits,
 }
 
 /// # Errors
 /// When the socket cannot be made: the path is over 107 bytes long, or the file system has no sockets.
-pub fn bind_socket(path: &Path) -> io::Result<BoundSocket> {
+pub fn bind_socket(path: &Path, limits: Limits) -> io::Result<BoundSocket> {
     // The store's lock is held: a socket that lies here is a dead server's.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -176,15 +180,16 @@ pub fn bind_socket(path: &Path) -> io::Result<BoundSocket> {
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(BoundSocket { listener, path: path.to_owned() })
+    Ok(BoundSocket { listener, path: path.to_owned(), limits })
 }
 
 impl BoundSocket {
     /// Serves root and the server's own user, by the kernel's word, until `stop` turns true.
     pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
+        let limits = self.limits;
         let graceful = GracefulShutdown::new();
         let me = nix::unistd::geteuid().as_raw();
-        let places = Arc::new(Semaphore::new(ADMINISTRATORS));
+        let places = Arc::new(Semaphore::new(limits.connections));
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -202,7 +207,7 @@ impl BoundSocket {
             let (router, watcher) = (router.clone(), graceful.watcher());
             tokio::spawn(async move {
                 let _place = place;
-                http(stream, None, router, watcher).await;
+                http(Patient::new(stream, limits), None, limits, router, watcher).await;
             });
         }
         // Gone with the server, or swept by the next.

@@ -1,8 +1,15 @@
 //! From sockets to requests: TLS, limits on connections and time, orderly shutdown.
 
 mod accept;
+mod leaf;
+mod limits;
+mod patience;
 mod peers;
 mod tls;
 
 pub use accept::{Peer, bind, bind_socket, stopped};
+pub use limits::Limits;
 pub use tls::{check_tls, create_root, root_pem};
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,23 @@
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    SerialNumber,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::leaf::{Leaf, Maker};
+use crate::app::SharedClock;
 use crate::config::{Listen, Tls};
 use crate::private_file;
 
-/// The root outlives every machine that pins it; what it signs is made anew at each start of the server.
+/// The root outlives every machine that pins it; what it signs is made anew, see [`super::leaf`].
 const ROOT_DAYS: i64 = 20 * 365;
-const LEAF_DAYS: i64 = 397;
 /// Clocks differ.
 const BACKDATE_DAYS: i64 = 1;
 
@@ -72,26 +72,31 @@ pub fn root_pem(directory: &Path) -> Result<Option<String>, TlsError> {
 ///
 /// # Errors
 /// As the listener would fail.
-pub fn check_tls(listen: &Listen, tls: &Path, now: Timestamp) -> Result<(), TlsError> {
-    server_config(listen, tls, now).map(drop)
+pub fn check_tls(listen: &Listen, tls: &Path, clock: SharedClock) -> Result<(), TlsError> {
+    server_config(listen, tls, clock).map(drop)
 }
 
 /// The TLS side of one listener; `None` for plain HTTP.
 pub(super) fn server_config(
     listen: &Listen,
     tls: &Path,
-    now: Timestamp,
+    clock: SharedClock,
 ) -> Result<Option<Arc<ServerConfig>>, TlsError> {
-    let (chain, key) = match &listen.tls {
-        Tls::Plain => return Ok(None),
-        Tls::Files { certificate, key } => (chain(certificate)?, private_key(key)?),
-        Tls::Private { names } => leaf(tls, listen.address.ip(), names, now)?,
-    };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_no_client_auth();
+    let mut config = match &listen.tls {
+        Tls::Plain => return Ok(None),
+        Tls::Files { certificate, key } => {
+            builder.with_single_cert(chain(certificate)?, private_key(key)?)?
+        }
+        Tls::Private { names } => {
+            let (folder, address, names) = (tls.to_owned(), listen.address.ip(), names.clone());
+            builder
+                .with_cert_resolver(Arc::new(Leaf::new(Maker { folder, address, names, provider }, clock)?))
+        }
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(Arc::new(config)))
 }
@@ -106,37 +111,8 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_file(path).map_err(|_| TlsError::Pem(path.to_owned()))
 }
 
-/// A leaf under the private root, for the address and the names; its key never touches the disk.
-fn leaf(
-    tls: &Path,
-    address: IpAddr,
-    names: &[String],
-    now: Timestamp,
-) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-    let read = |name: &str| {
-        let path = tls.join(name);
-        std::fs::read_to_string(&path).map_err(|source| TlsError::Io { path, source })
-    };
-    let issuer = Issuer::from_ca_cert_pem(&read("root.pem")?, KeyPair::from_pem(&read("root.key")?)?)?;
-    let key = KeyPair::generate()?;
-    let mut params = params("Sallyport CA", LEAF_DAYS, now);
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.subject_alt_names.push(SanType::DnsName("localhost".try_into()?));
-    if !address.is_unspecified() {
-        params.subject_alt_names.push(SanType::IpAddress(address));
-    }
-    for name in names {
-        params.subject_alt_names.push(match name.parse() {
-            Ok(ip) => SanType::IpAddress(ip),
-            Err(_) => SanType::DnsName(name.as_str().try_into()?),
-        });
-    }
-    let certificate = params.signed_by(&key, &issuer)?;
-    let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|_| TlsError::Pem(tls.to_owned()))?;
-    Ok((vec![certificate.der().clone()], key))
-}
-
-fn params(name: &str, days: i64, now: Timestamp) -> CertificateParams {
+/// A root or leaf of this name, from yesterday on.
+pub(super) fn params(name: &str, days: i64, now: Timestamp) -> CertificateParams {
     let mut params = CertificateParams::default();
     let mut subject = DistinguishedName::new();
     subject.push(DnType::CommonName, name);
