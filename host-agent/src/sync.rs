@@ -151,7 +151,10 @@ impl Sync {
     async fn report(&mut self, done: &StepDone) {
         let report = done.report();
         let told = self.reported.as_ref().is_some_and(|(last, at)| {
-            last.applied == report.applied && last.problems == report.problems && at.elapsed() < REPORT_EVERY
+            last.applied == report.applied
+                && last.problems == report.problems
+                && last.local == report.local
+                && at.elapsed() < REPORT_EVERY
         });
         if told || report.problems.iter().any(|problem| problem.code == Code::CaUnreachable.as_str()) {
             return;

@@ -39,12 +39,14 @@ pub(crate) fn account(name: &str, uid: u32, sudo: bool) -> Account {
         label: name.to_uppercase(),
         principals: vec![Principal::from(user)],
         sudo,
+        gid: None,
+        adopt: None,
     }
 }
 
 pub(crate) fn content(accounts: Vec<Account>) -> Content {
     let ca = PrivateKey::random(&mut ChaCha8Rng::from_seed([7; 32]), Algorithm::Ed25519).unwrap();
-    Content { accounts, user_ca_keys: vec![ca.public_key().to_openssh().unwrap()], krl: String::new() }
+    Content { accounts, user_ca_keys: vec![ca.public_key().to_openssh().unwrap()], ..Content::default() }
 }
 
 pub(crate) fn wanted(accounts: Vec<Account>, now: i64) -> Wanted {

@@ -6,7 +6,7 @@ use sallyport_issuance::PlainKey;
 use sallyport_protocol::{
     EnrollReply, EnrollRequest, Fingerprint, HostKeyProof, Namespace, ProblemCode, verify_armored,
 };
-use sallyport_store::{EnrollTokenRow, HostRow, ReportRow, WriteTx};
+use sallyport_store::{EnrollTokenRow, ForeignRows, HostRow, ReportRow, WriteTx};
 use ssh_key::PublicKey;
 
 use super::change::Change;
@@ -76,6 +76,8 @@ impl App {
                 return Err(AppError::refused(ProblemCode::NotFound, detail));
             };
             tx.put_host(&HostRow { state: HostState::Retired, ..host.clone() })?;
+            // What was local there keeps nobody from a name any more.
+            tx.put_foreign(host.id, &ForeignRows::default())?;
             // It may be waiting: it hears of its end now, not of a lease.
             change.wake();
             let event =

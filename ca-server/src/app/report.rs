@@ -1,10 +1,12 @@
 //! What a host says of itself. Believed of that host only.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use sallyport_audit::EventName;
-use sallyport_domain::{HostState, RequestId};
-use sallyport_protocol::Report;
-use sallyport_store::{HostRow, ReportRow};
+use sallyport_domain::{HostId, HostState, RequestId};
+use sallyport_protocol::{LocalNames, Report};
+use sallyport_store::{ForeignRows, HostRow, ReportRow};
 
 use super::{App, AppError, AuthenticatedHost};
 
@@ -24,7 +26,8 @@ impl App {
     ) -> Result<(), AppError> {
         let now = self.now();
         let next = row(&report, now)?;
-        if is_quiet(&from.host, &next, now) {
+        let local = report.local.map(foreign);
+        if is_quiet(&from.host, &next, now) && !self.is_news(from.host.id, local.clone()).await? {
             return Ok(());
         }
         self.change(request, now, move |tx, change| {
@@ -35,16 +38,36 @@ impl App {
                 tx.put_host(&host)?;
             }
             tx.put_report(host.id, &next)?;
-            if news {
+            let moved = match &local {
+                Some(local) => tx.put_foreign(host.id, local)?,
+                None => false,
+            };
+            if news || moved {
                 let event = change.event(EventName::HostReported).of_host(host.id);
-                let event =
+                let mut event =
                     event.with("applied", next.applied.value()).with("problems", next.problems.clone());
+                if let Some(local) = local.filter(|_| moved) {
+                    event = event.with("local_names", local.names.len()).with("local_ids", local.ids.len());
+                }
                 tx.append(&event)?;
             }
             Ok(())
         })
         .await
     }
+
+    /// Whether the host tells something else of its local names than it did before.
+    async fn is_news(&self, host: HostId, local: Option<ForeignRows>) -> Result<bool, AppError> {
+        let Some(local) = local else { return Ok(false) };
+        self.store().read(move |tx| Ok(tx.foreign_of(host)? != local)).await
+    }
+}
+
+/// Sorted and each once, whatever the host sent, and no more than a host may keep from people.
+fn foreign(local: LocalNames) -> ForeignRows {
+    let names: BTreeSet<_> = local.names.into_iter().take(LocalNames::MOST).collect();
+    let ids: BTreeSet<_> = local.ids.into_iter().take(LocalNames::MOST).collect();
+    ForeignRows { names: names.into_iter().collect(), ids: ids.into_iter().collect() }
 }
 
 fn row(report: &Report, now: Timestamp) -> Result<ReportRow, AppError> {

@@ -67,6 +67,7 @@ impl App {
             accounts: access.into_iter().map(account).collect(),
             user_ca_keys: vec![self.user_ca_line()?],
             krl: STANDARD.encode(self.encode_krl(number, now, serials)?),
+            ..Content::default()
         };
         let counts = content.counts();
         let content =
@@ -164,5 +165,7 @@ fn account(access: Access) -> Account {
         user: access.user,
         label: access.label,
         sudo: access.sudo,
+        gid: None,
+        adopt: None,
     }
 }

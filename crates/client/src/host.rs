@@ -143,7 +143,13 @@ mod tests {
     }
 
     fn report() -> Report {
-        Report { applied: Generation::new(7), lease_until: None, agent: "1".into(), problems: vec![] }
+        Report {
+            applied: Generation::new(7),
+            lease_until: None,
+            agent: "1".into(),
+            problems: vec![],
+            local: None,
+        }
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use sallyport_domain::{Generation, HostId, HostName, PosixName, Principal, Tags, Uid, UserId};
+use sallyport_domain::{Generation, HostId, HostName, PosixName, Principal, Tags, Uid, UidRange, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -115,6 +115,9 @@ pub struct Content {
     pub user_ca_keys: Vec<String>,
     /// Base64 of the binary revocation list, for `RevokedKeys`.
     pub krl: String,
+    /// Where the CA takes uids from: what the host reports of these numbers, it takes for nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uid_ranges: Vec<UidRange>,
 }
 
 impl Content {
@@ -139,6 +142,20 @@ pub struct Account {
     pub principals: Vec<Principal>,
     /// `NOPASSWD: ALL`.
     pub sudo: bool,
+    /// Of the person's own group, where it is another number than the uid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<Uid>,
+    /// A local account that an administrator gave to the person on this host. Where it is, it is theirs as it stands,
+    /// with its own uid, home, shell and `authorized_keys`, and nothing else is made for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<PosixName>,
+}
+
+impl Account {
+    #[must_use]
+    pub fn gid(&self) -> Uid {
+        self.gid.unwrap_or(self.uid)
+    }
 }
 
 /// "Nothing new": a fresh word of the CA that the host may go on with what it has.
@@ -162,6 +179,23 @@ pub struct Report {
     /// The agent's version.
     pub agent: String,
     pub problems: Vec<ReportProblem>,
+    /// What a new person may not be called or numbered here; absent where the account files cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<LocalNames>,
+}
+
+/// Local accounts and groups that we did not make: their names, and their numbers in the CA's ranges.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalNames {
+    /// Sorted, each once, as are the ids. Names that are reserved anyway are left out.
+    pub names: Vec<PosixName>,
+    pub ids: Vec<Uid>,
+}
+
+impl LocalNames {
+    /// More of either are not taken: a host with so many has a directory of its own.
+    pub const MOST: usize = 1_000;
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]

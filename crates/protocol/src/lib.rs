@@ -14,6 +14,7 @@ mod signed;
 mod sshsig;
 
 pub mod admin;
+pub mod names;
 
 pub use bootstrap::Bootstrap;
 pub use certificate::{
@@ -23,8 +24,8 @@ pub use certificate::{
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use hosts::{
     Account, Content, Counts, EnrollReply, EnrollRequest, HostCertificateReply, HostCertificateRequest,
-    HostKeyProof, Lease, Report, ReportProblem, SnapshotError, SnapshotHeader, SnapshotReply, open_snapshot,
-    sha256_hex,
+    HostKeyProof, Lease, LocalNames, Report, ReportProblem, SnapshotError, SnapshotHeader, SnapshotReply,
+    open_snapshot, sha256_hex,
 };
 pub use paths::path;
 pub use problem::{Problem, ProblemCode};

@@ -1,6 +1,7 @@
 //! Local accounts: passwd, group, shadow and gshadow edited in one batch, as bytes, under the system's own lock.
 
 mod edit;
+mod foreign;
 mod home;
 mod ledger;
 mod lock;
@@ -21,6 +22,7 @@ use crate::disk::{self, Access, Disk, DiskError};
 use crate::paths::Paths;
 
 pub(crate) use edit::{Changes, NewAccount};
+pub(crate) use foreign::foreign;
 pub(crate) use home::{HomeError, make as make_home};
 pub(crate) use ledger::{Entry, Ledger};
 pub(crate) use system_names::system_names;

@@ -308,3 +308,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_local_and_not_ours_is_told() {
+    let mut files = files();
+    let ledger = ledger(&[("ada", 70_001), ("eve", 70_002)]);
+    let rows = "ada:x:70001:70001::/home/ada:/bin/sh\neve:x:70009:70009::/:/bin/sh\npostgres:x:70003:1::/:/bin/sh\n\
+        Odd:x:99999:1::/:/bin/sh\nfar:x:100000:1::/:/bin/sh\n";
+    files.passwd = Table::parse(format!("{PASSWD}{rows}").as_bytes());
+    files.group = Table::parse(format!("{GROUP}ada:x:70001:\nteam:x:70004:\n").as_bytes());
+    let local = foreign(&files, &ledger, &[sallyport_domain::UidRange::DEFAULT]);
+    let names: Vec<String> = local.names.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["far", "frank", "ops", "team"]);
+    // Eve's row is not the one that was made for her, so its number is somebody's.
+    let ids: Vec<u32> = local.ids.iter().map(|id| id.value()).collect();
+    assert_eq!(ids, [70_003, 70_004, 70_009, 99_999]);
+}

@@ -4,10 +4,11 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use sallyport_domain::Generation;
-use sallyport_protocol::{Report, ReportProblem};
+use sallyport_domain::{Generation, UidRange};
+use sallyport_protocol::{LocalNames, Report, ReportProblem};
 
 use super::{Agent, AgentError};
+use crate::accounts::{AccountFiles, foreign};
 use crate::apply::{Hands, Outcome};
 use crate::lock::AgentLock;
 use crate::plan::{Abilities, Plan, Wanted};
@@ -25,6 +26,8 @@ pub(crate) struct StepDone {
     pub(crate) lease_until: Option<Timestamp>,
     pub(crate) failed: bool,
     pub(crate) look_again: bool,
+    /// What is local here and not ours, for the CA's ledger.
+    pub(crate) local: Option<LocalNames>,
 }
 
 impl StepDone {
@@ -40,6 +43,7 @@ impl StepDone {
             lease_until: self.lease_until,
             agent: env!("CARGO_PKG_VERSION").to_owned(),
             problems: self.applied.problems.clone(),
+            local: self.local.clone(),
         }
     }
 }
@@ -56,10 +60,12 @@ impl Agent {
         let enrolment = &self.still_enrolled(enrolment)?;
         let before = self.state.applied().unwrap_or_default();
         let mut done = StepDone { applied: before.clone(), ..StepDone::default() };
+        let mut ranges = Vec::new();
         let unsaved = self.save_words();
         let mut outcome = match self.accepted(enrolment) {
             Ok(Some(accepted)) => {
                 done.lease_until = Some(accepted.lease_until);
+                ranges.clone_from(&accepted.content.uid_ranges);
                 let outcome = self.bring_in_step(enrolment, &accepted, &before, now);
                 if !outcome.failed && !enrolment.observe && accepted.lease_until > now {
                     done.applied.generation = accepted.generation;
@@ -79,6 +85,7 @@ impl Agent {
         done.applied.problems = outcome.problems.into_iter().map(ReportProblem::from).collect();
         done.failed = outcome.failed;
         done.look_again = outcome.look_again;
+        done.local = self.local_names(&ranges);
         if done.applied != before {
             // On a full disk the host is in step all the same; the report still says so.
             if let Err(error) = self.state.save_applied(&self.disk, &done.applied) {
@@ -86,6 +93,14 @@ impl Agent {
             }
         }
         Ok(done)
+    }
+
+    /// Unknown where the account files or the ledger cannot be read: then the CA goes on with what it heard before.
+    fn local_names(&self, ranges: &[UidRange]) -> Option<LocalNames> {
+        let files = AccountFiles::read(&self.paths).ok()?;
+        let ledger = self.state.ledger().ok()?;
+        let ranges = if ranges.is_empty() { &[UidRange::DEFAULT] } else { ranges };
+        Some(foreign(&files, &ledger, ranges))
     }
 
     /// The enrolment as it is under the lock: since the caller read it, `leave` may have been said, and what was heard

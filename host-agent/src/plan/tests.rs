@@ -152,8 +152,8 @@ fn leases_are_written_again_at_half_life_only() {
 fn each_withheld_account_has_its_reason_and_the_others_proceed() {
     let mut host = TestHost::new();
     fs::create_dir_all(host.paths.at("usr/lib/sysusers.d")).unwrap();
-    fs::write(host.paths.at("usr/lib/sysusers.d/x.conf"), "u chrony -\n").unwrap();
-    host.tools.elsewhere.insert("ldap".into(), Elsewhere::Name("a user".into()));
+    fs::write(host.paths.at("usr/lib/sysusers.d/x.conf"), "u quirkd -\n").unwrap();
+    host.tools.elsewhere.insert("lena".into(), Elsewhere::Name("a user".into()));
     host.tools.elsewhere.insert("cyd".into(), Elsewhere::Number("somebody".into()));
     let mut ledger = Ledger::default();
     let entry =
@@ -163,9 +163,9 @@ fn each_withheld_account_has_its_reason_and_the_others_proceed() {
     host.state.save_ledger(&Disk::new(), &ledger).unwrap();
     let cases = [
         (vec![account("postgres", 70_001, false)], Code::NameReserved),
-        (vec![account("chrony", 70_001, false)], Code::NameReserved),
+        (vec![account("quirkd", 70_001, false)], Code::NameReserved),
         (vec![account("frank", 70_001, false)], Code::NameTaken),
-        (vec![account("ldap", 70_001, false)], Code::NameTaken),
+        (vec![account("lena", 70_001, false)], Code::NameTaken),
         (vec![account("cyd", 70_001, false)], Code::UidConflict),
         (vec![account("old", 70_009, false)], Code::NameTaken),
         (vec![account("moved", 70_010, false)], Code::UidConflict),

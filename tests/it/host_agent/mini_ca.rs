@@ -143,6 +143,8 @@ impl MiniCa {
             label: name.to_uppercase(),
             principals: vec![Principal::from(user)],
             sudo: false,
+            gid: None,
+            adopt: None,
         };
         Ok(Engineer { name, identity, account })
     }

@@ -1,0 +1,189 @@
+//! The administrators' view of account names: proposals, conflicts, previews, adoptions.
+
+use jiff::Timestamp;
+use sallyport_domain::{HostPattern, PosixName};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Something about a name that an administrator has to decide. `sallyport-ca names list`.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct NameIssue {
+    /// The person's id here.
+    pub user: String,
+    /// The person's object id, or what stands in for one.
+    pub subject: String,
+    pub user_name: String,
+    pub current: Option<String>,
+    pub proposed: Option<String>,
+    pub uid: Option<u32>,
+    pub kind: NameIssueKind,
+    pub detail: String,
+    /// Subjects, or hosts, that it collides with.
+    pub with: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameIssueKind {
+    /// The directory implies another name than the person has: approve, keep or assign.
+    Rename,
+    /// Without a name, and without access, until somebody decides.
+    Conflict,
+    /// Two people without a name yet would get the same one: whom a grant reaches first gets it.
+    Collision,
+    /// The directory sends another number than the person has. It stays.
+    Number,
+    /// A name that nobody uses, reserved for whoever had it.
+    Reserved,
+}
+
+impl NameIssueKind {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rename => "rename",
+            Self::Conflict => "conflict",
+            Self::Collision => "collision",
+            Self::Number => "number",
+            Self::Reserved => "reserved",
+        }
+    }
+}
+
+/// A person: by id, object id, `userName` or POSIX name.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameOf {
+    pub user: String,
+}
+
+/// Approves one rename, or every one that can be.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveNames {
+    /// `None`: all.
+    pub user: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssignName {
+    pub user: String,
+    pub name: String,
+}
+
+/// What became of a person's name.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct NameChange {
+    pub user: String,
+    pub user_name: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseName {
+    pub name: String,
+    /// The word that the first step gave.
+    pub confirm: Option<String>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct ReleasedName {
+    pub name: String,
+    /// Whose it was.
+    pub user: String,
+    pub user_name: String,
+    /// Set by the first step: what the second one has to say, and until when.
+    pub confirm: Option<String>,
+    pub confirm_until: Option<Timestamp>,
+    pub freed: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewNames {
+    /// `None`: the one in force.
+    pub expression: Option<String>,
+    pub people: PreviewOf,
+}
+
+/// Whose names are previewed.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreviewOf {
+    /// Everybody, of every connection.
+    Everybody,
+    /// The people of the connection with this name.
+    Connection(String),
+    /// Attributes by their names; `oid` says who it is.
+    Rows(Vec<Map<String, Value>>),
+}
+
+/// `sallyport-ca names preview --format json`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct NamesPreview {
+    pub summary: PreviewSummary,
+    pub people: Vec<PreviewedPerson>,
+}
+
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+pub struct PreviewSummary {
+    pub expression: String,
+    pub people: usize,
+    /// Would keep the name that they have.
+    pub unchanged: usize,
+    /// Have none yet, and would get one.
+    pub named: usize,
+    /// Have one, and another would be proposed.
+    pub renamed: usize,
+    /// Would get a name that is somebody else's, or a host's.
+    pub collisions: usize,
+    /// Get no name for any other reason.
+    pub refused: usize,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct PreviewedPerson {
+    /// The object id where it is known, else what stands in for it: a `userName`, or the line of the file.
+    pub subject: String,
+    pub attributes: Map<String, Value>,
+    pub current: Option<String>,
+    pub proposed: Option<String>,
+    pub problem: Option<PreviewProblem>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct PreviewProblem {
+    /// Stable, such as `name_taken`.
+    pub code: String,
+    pub detail: String,
+    /// The subjects, or hosts, that it collides with.
+    pub with: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyExpression {
+    /// `None`: the one in the configuration file.
+    pub expression: Option<String>,
+}
+
+/// A local account that is a person's on some hosts, because an administrator said so.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct AdoptionView {
+    pub user: String,
+    pub user_name: String,
+    pub local: PosixName,
+    pub hosts: HostPattern,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptAccount {
+    pub user: String,
+    pub local: PosixName,
+    pub hosts: HostPattern,
+}
