@@ -10,6 +10,7 @@ mod keys_and_proofs;
 mod kills;
 mod lifetimes;
 mod machines;
+mod meaning;
 mod names;
 mod persons;
 mod renewals;

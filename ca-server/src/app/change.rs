@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use sallyport_audit::{Event, EventName};
-use sallyport_domain::{GroupId, HostState, RequestId, ResourceId, Tags};
-use sallyport_store::{ReadTx, StoreError, WriteTx};
+use sallyport_domain::{HostState, RequestId, ResourceId, Tags};
+use sallyport_store::{GrantRow, ReadTx, StoreError, WriteTx};
 
 use super::App;
 
@@ -27,20 +27,24 @@ impl Change {
         Event::new(name, self.now).of_request(self.request)
     }
 
-    /// Every host that a grant of the group reaches, as things stand now.
-    pub fn touch_group(&mut self, tx: &dyn WriteTx, group: GroupId) -> Result<(), StoreError> {
-        self.selectors.extend(tx.grants_of(group)?.into_iter().map(|grant| grant.tags));
-        Ok(())
+    /// Every host that one of these reaches.
+    pub fn touch_grants(&mut self, grants: &[GrantRow]) {
+        for grant in grants {
+            self.touch_tags(&grant.tags);
+        }
     }
 
     /// Every host that the groups of the resource reach, as things stand now.
     pub fn touch_groups_of(&mut self, tx: &dyn WriteTx, resource: ResourceId) -> Result<(), StoreError> {
-        self.selectors.extend(tx.grants_reaching(resource)?.into_iter().map(|grant| grant.tags));
+        self.touch_grants(&tx.grants_reaching(resource)?);
         Ok(())
     }
 
-    pub fn touch_tags(&mut self, tags: Tags) {
-        self.selectors.push(tags);
+    pub fn touch_tags(&mut self, tags: &Tags) {
+        // Thousands of members of one group are one selector.
+        if !self.selectors.contains(tags) {
+            self.selectors.push(tags.clone());
+        }
     }
 
     /// The revocation list is longer now.

@@ -63,7 +63,7 @@ fn add(tx: &mut dyn WriteTx, change: &mut Change, ask: &AddGrant) -> Result<Gran
     }
     let grant = row(group.id, ask.tags.clone(), ask.sudo, change.now);
     tx.put_grant(&grant)?;
-    change.touch_tags(grant.tags.clone());
+    change.touch_tags(&grant.tags);
     let event = change.event(EventName::GrantAdded).with("grant", grant.id.to_string());
     let event = event.with("group", group.id.to_string()).with("group_name", group.display_name.as_str());
     tx.append(&event.with("tags", grant.tags.to_string()).with("sudo", grant.sudo))?;
@@ -79,7 +79,7 @@ fn add(tx: &mut dyn WriteTx, change: &mut Change, ask: &AddGrant) -> Result<Gran
 /// Takes the grant away; people whom no other grant reaches lose their certificates too.
 pub(super) fn remove(tx: &mut dyn WriteTx, change: &mut Change, grant: &GrantRow) -> Result<(), StoreError> {
     tx.remove_grant(grant.id)?;
-    change.touch_tags(grant.tags.clone());
+    change.touch_tags(&grant.tags);
     tx.append(&removed(change, grant))?;
     let Some(group) = tx.group_by_id(grant.group)? else { return Ok(()) };
     for member in tx.members(group.id)? {

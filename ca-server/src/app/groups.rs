@@ -1,11 +1,15 @@
 //! SCIM Groups: documents and memberships. What a membership opens follows in the same transaction.
 
-use sallyport_audit::EventName;
+use std::collections::HashSet;
+
+use sallyport_audit::{Event, EventName};
 use sallyport_domain::{GroupId, RequestId, ResourceId, TenantId};
 use sallyport_scim::{
     Filter, Group, Kind, Lookup, MemberChange, MemberRef, Operation, ScimError, apply, parse_group,
 };
-use sallyport_store::{self as store, GroupRow, ReadTx, StoreError, WriteTx};
+use sallyport_store::{
+    self as store, GrantRow, GroupRow, PersonRow, ReadTx, ResourceLabel, ResourceRow, StoreError, WriteTx,
+};
 use serde_json::{Map, Value};
 
 use super::change::Change;
@@ -23,10 +27,23 @@ pub struct GroupRead {
 #[derive(Clone, Debug)]
 pub struct GroupWrite {
     pub row: GroupRow,
-    pub members: Vec<ResourceId>,
+    /// As they were asked for; `None` also where there are more than the answer should be long for.
+    pub members: Option<Vec<ResourceId>>,
     /// Member ids that name nobody: answered with success, never stored.
     pub unknown: Vec<String>,
 }
+
+/// Which members an answer to a write lists.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ShowMembers {
+    All,
+    /// So that one more member costs the same in every group.
+    IfFew,
+    No,
+}
+
+/// So many members are few.
+const FEW: usize = 100;
 
 impl App {
     pub async fn create_group(
@@ -50,7 +67,8 @@ impl App {
         self.change(request, self.now(), move |tx, change| {
             let before = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
             let row = write(tx, change, &before, group)?;
-            finish(tx, change, row, vec![MemberChange::ReplaceAll(members)])
+            let change_all = vec![MemberChange::ReplaceAll(members)];
+            finish(tx, change, row, change_all, ShowMembers::All)
         })
         .await
     }
@@ -61,6 +79,7 @@ impl App {
         request: RequestId,
         id: GroupId,
         operations: Vec<Operation>,
+        show: ShowMembers,
     ) -> Result<GroupWrite, DirectoryError> {
         self.change(request, self.now(), move |tx, change| {
             let before = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
@@ -70,7 +89,7 @@ impl App {
             } else {
                 before
             };
-            finish(tx, change, row, outcome.members)
+            finish(tx, change, row, outcome.members, show)
         })
         .await
     }
@@ -83,17 +102,14 @@ impl App {
     ) -> Result<(), DirectoryError> {
         self.change(request, self.now(), move |tx, change| {
             let group = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
-            change.touch_group(tx, id)?;
-            // They go with the group; what opened a door never just vanishes from the record.
-            for member in tx.members(id)? {
-                remove(tx, change, &group, member)?;
-            }
+            let members = tx.count_members(id)?;
+            empty(tx, change, &group)?;
             for grant in tx.grants_of(id)? {
                 grants::remove(tx, change, &grant)?;
             }
             tx.remove_group(tenant, id)?;
             let event = change.event(EventName::DirectoryGroupDeleted).with("group", id.to_string());
-            tx.append(&event.with("name", group.display_name))?;
+            tx.append(&event.with("name", group.display_name).with("members", members))?;
             Ok(())
         })
         .await
@@ -182,7 +198,7 @@ fn create(
     tx.put_group(&row)?;
     let event = change.event(EventName::DirectoryGroupCreated).with("group", row.id.to_string());
     tx.append(&event.with("name", row.display_name.as_str()))?;
-    finish(tx, change, row, vec![MemberChange::Add(members)])
+    finish(tx, change, row, vec![MemberChange::Add(members)], ShowMembers::All)
 }
 
 fn write(
@@ -205,89 +221,181 @@ fn write(
     Ok(after)
 }
 
+/// Carries the changes of membership out. What it costs depends on the members who come and go, not on those who stay.
 fn finish(
     tx: &mut dyn WriteTx,
     change: &mut Change,
-    row: GroupRow,
+    mut row: GroupRow,
     changes: Vec<MemberChange>,
+    show: ShowMembers,
 ) -> Result<GroupWrite, DirectoryError> {
+    let grants = tx.grants_of(row.id)?;
     let mut unknown = Vec::new();
+    let mut moved = false;
     for member_change in changes {
         let (added, removed) = resolve(tx, &row, member_change, &mut unknown)?;
-        for id in removed {
-            remove(tx, change, &row, id)?;
+        for label in removed {
+            moved |= remove(tx, change, &row, &grants, &label)?;
         }
-        for id in added {
-            add(tx, change, &row, id)?;
+        for label in added {
+            moved |= add(tx, change, &row, &grants, &label)?;
         }
     }
-    let members = tx.members(row.id)?;
+    if moved {
+        tx.touch_group(row.id, change.now)?;
+        row.modified_at = change.now;
+    }
+    let members = match show {
+        ShowMembers::All => Some(tx.members(row.id)?),
+        ShowMembers::IfFew => tx.members_if_few(row.id, FEW)?,
+        ShowMembers::No => None,
+    };
     Ok(GroupWrite { row, members, unknown })
 }
 
-type Resolved = (Vec<ResourceId>, Vec<ResourceId>);
+/// Who comes, and who goes.
+type Resolved = (Vec<ResourceLabel>, Vec<ResourceLabel>);
 
-/// Who comes and who goes. An id that names no user of this tenant is nobody: kept in `unknown`, never stored.
+/// An id that names no user of this tenant is nobody: kept in `unknown`, never stored.
 fn resolve(
     tx: &dyn WriteTx,
     row: &GroupRow,
     change: MemberChange,
     unknown: &mut Vec<String>,
 ) -> Result<Resolved, StoreError> {
-    let mut known = |members: Vec<MemberRef>| -> Result<Vec<ResourceId>, StoreError> {
-        let mut ids = Vec::with_capacity(members.len());
+    let mut known = |members: Vec<MemberRef>| -> Result<Vec<ResourceLabel>, StoreError> {
+        let mut labels = Vec::with_capacity(members.len());
         for member in members {
-            match member.as_str().parse().ok().map(|id| tx.resource(row.tenant, id)).transpose()?.flatten() {
-                Some(resource) => ids.push(resource.id),
+            let id = member.as_str().parse().ok();
+            match id.map(|id| tx.resource_label(row.tenant, id)).transpose()?.flatten() {
+                Some(label) => labels.push(label),
                 None => unknown.push(member.into_string()),
             }
         }
-        Ok(ids)
+        Ok(labels)
     };
     Ok(match change {
         MemberChange::Add(members) => (known(members)?, Vec::new()),
         MemberChange::Remove(members) => (Vec::new(), known(members)?),
-        MemberChange::RemoveAll => (Vec::new(), tx.members(row.id)?),
+        MemberChange::RemoveAll => (Vec::new(), everyone_but(tx, row, &HashSet::new())?),
         MemberChange::ReplaceAll(members) => {
             let wanted = known(members)?;
-            let gone = tx.members(row.id)?.into_iter().filter(|id| !wanted.contains(id)).collect();
-            (wanted, gone)
+            let stay = wanted.iter().map(|label| label.id).collect();
+            (wanted, everyone_but(tx, row, &stay)?)
         }
     })
 }
 
-fn add(tx: &mut dyn WriteTx, change: &mut Change, row: &GroupRow, id: ResourceId) -> Result<(), StoreError> {
-    if !tx.add_member(row.id, id)? {
-        return Ok(());
+fn everyone_but(
+    tx: &dyn WriteTx,
+    row: &GroupRow,
+    stay: &HashSet<ResourceId>,
+) -> Result<Vec<ResourceLabel>, StoreError> {
+    let mut labels = Vec::new();
+    for id in tx.members(row.id)? {
+        if !stay.contains(&id) {
+            labels.extend(tx.resource_label(row.tenant, id)?);
+        }
     }
-    change.touch_group(tx, row.id)?;
-    let Some(resource) = tx.resource(row.tenant, id)? else { return Ok(()) };
-    // Somebody who may write groups has just made somebody root: its own event, so that it can be watched for.
-    let sudo = tx.grants_of(row.id)?.iter().any(|grant| grant.sudo);
-    let name = if sudo { EventName::DirectorySudoMemberAdded } else { EventName::DirectoryMemberAdded };
-    tx.append(&member_event(change, name, row, &resource.user_name).of_user(resource.user))?;
-    people::settle(tx, change, &resource)
+    Ok(labels)
 }
 
-pub(super) fn remove(
+/// Whether the member is new. `grants` are the group's.
+fn add(
     tx: &mut dyn WriteTx,
     change: &mut Change,
     row: &GroupRow,
-    id: ResourceId,
-) -> Result<(), StoreError> {
-    if !tx.remove_member(row.id, id)? {
-        return Ok(());
+    grants: &[GrantRow],
+    label: &ResourceLabel,
+) -> Result<bool, StoreError> {
+    if !tx.add_member(row.id, label.id)? {
+        return Ok(false);
     }
-    change.touch_group(tx, row.id)?;
-    let Some(resource) = tx.resource(row.tenant, id)? else { return Ok(()) };
-    let event = member_event(change, EventName::DirectoryMemberRemoved, row, &resource.user_name);
-    tx.append(&event.of_user(resource.user))?;
-    people::revoke_if_out(tx, change, &resource)
+    // Somebody who may write groups has just made somebody root: its own event, so that it can be watched for.
+    let sudo = grants.iter().any(|grant| grant.sudo);
+    let name = if sudo { EventName::DirectorySudoMemberAdded } else { EventName::DirectoryMemberAdded };
+    tx.append(&member_event(change, name, row, label))?;
+    change.touch_grants(grants);
+    // A first grant pins a name. Who has one, or is reached by no grant yet, stays as they are.
+    let pinned = |person: PersonRow| person.posix_name.is_some();
+    if !grants.is_empty()
+        && !tx.person(label.user)?.is_some_and(pinned)
+        && let Some(resource) = tx.resource(row.tenant, label.id)?
+    {
+        people::settle(tx, change, &resource)?;
+    }
+    Ok(true)
 }
 
-fn member_event(change: &Change, name: EventName, row: &GroupRow, user_name: &str) -> sallyport_audit::Event {
-    let event = change.event(name).with("group", row.id.to_string());
-    event.with("group_name", row.display_name.as_str()).with("user_name", user_name)
+/// Whether they were a member. `grants` are the group's.
+fn remove(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    row: &GroupRow,
+    grants: &[GrantRow],
+    label: &ResourceLabel,
+) -> Result<bool, StoreError> {
+    if !leave(tx, change, row, grants, label)? {
+        return Ok(false);
+    }
+    if !grants.is_empty()
+        && let Some(resource) = tx.resource(row.tenant, label.id)?
+    {
+        people::revoke_if_out(tx, change, &resource)?;
+    }
+    Ok(true)
+}
+
+/// As [`remove`], for somebody whose certificates are revoked anyhow.
+fn leave(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    row: &GroupRow,
+    grants: &[GrantRow],
+    label: &ResourceLabel,
+) -> Result<bool, StoreError> {
+    if !tx.remove_member(row.id, label.id)? {
+        return Ok(false);
+    }
+    tx.append(&member_event(change, EventName::DirectoryMemberRemoved, row, label))?;
+    change.touch_grants(grants);
+    Ok(true)
+}
+
+/// Takes somebody who is being deleted out of all their groups.
+pub(super) fn leave_all(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    resource: &ResourceRow,
+) -> Result<(), StoreError> {
+    let label = ResourceLabel { id: resource.id, user: resource.user, user_name: resource.user_name.clone() };
+    for id in tx.groups_of(resource.id)? {
+        let Some(group) = tx.group(resource.tenant, id)? else { continue };
+        let grants = tx.grants_of(id)?;
+        if leave(tx, change, &group, &grants, &label)? {
+            tx.touch_group(id, change.now)?;
+        }
+    }
+    Ok(())
+}
+
+/// Before a group goes. What opened a door never just vanishes from the record; of a group that opened none, the
+/// number of its members is enough there.
+fn empty(tx: &mut dyn WriteTx, change: &mut Change, row: &GroupRow) -> Result<(), StoreError> {
+    let grants = tx.grants_of(row.id)?;
+    if grants.is_empty() {
+        return Ok(());
+    }
+    for label in everyone_but(tx, row, &HashSet::new())? {
+        remove(tx, change, row, &grants, &label)?;
+    }
+    Ok(())
+}
+
+fn member_event(change: &Change, name: EventName, row: &GroupRow, label: &ResourceLabel) -> Event {
+    let event = change.event(name).of_user(label.user).with("group", row.id.to_string());
+    let event = event.with("group_name", row.display_name.as_str());
+    event.with("user_name", label.user_name.as_str())
 }
 
 fn list(tx: &dyn ReadTx, tenant: TenantId, query: &ListQuery) -> Result<store::Page<GroupRow>, StoreError> {
@@ -299,6 +407,7 @@ fn list(tx: &dyn ReadTx, tenant: TenantId, query: &ListQuery) -> Result<store::P
         Some(Lookup::ExternalId(id)) => tx.groups_by_external_id(tenant, &id)?,
         Some(Lookup::Id(id)) => by_id(tx, tenant, &id)?,
         Some(Lookup::IdAndMember { id, member }) => has_member(tx, by_id(tx, tenant, &id)?, &member)?,
+        Some(Lookup::Member(member)) => of_member(tx, tenant, &member)?,
         _ => scan(tx, tenant, filter)?,
     };
     Ok(slice(found, query.page))
@@ -307,6 +416,15 @@ fn list(tx: &dyn ReadTx, tenant: TenantId, query: &ListQuery) -> Result<store::P
 fn by_id(tx: &dyn ReadTx, tenant: TenantId, id: &str) -> Result<Vec<GroupRow>, StoreError> {
     let Ok(id) = id.parse() else { return Ok(Vec::new()) };
     Ok(tx.group(tenant, id)?.into_iter().collect())
+}
+
+fn of_member(tx: &dyn ReadTx, tenant: TenantId, member: &str) -> Result<Vec<GroupRow>, StoreError> {
+    let Ok(member) = member.parse() else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for id in tx.groups_of(member)? {
+        found.extend(tx.group(tenant, id)?);
+    }
+    Ok(found)
 }
 
 fn has_member(tx: &dyn ReadTx, rows: Vec<GroupRow>, member: &str) -> Result<Vec<GroupRow>, StoreError> {

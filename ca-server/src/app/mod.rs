@@ -35,7 +35,7 @@ use tokio::sync::watch;
 pub use bootstrap::SignedBytes;
 pub use connections::ensure_default;
 pub use error::{AppError, DirectoryError, Refusal};
-pub use groups::GroupWrite;
+pub use groups::{GroupWrite, ShowMembers};
 pub use host_auth::{AuthenticatedHost, Nonces};
 pub use throttles::{Shared, Throttles};
 pub use tokens::ScimConnection;

@@ -73,12 +73,7 @@ impl App {
     ) -> Result<(), DirectoryError> {
         self.change(request, self.now(), move |tx, change| {
             let before = tx.resource(tenant, id)?.ok_or_else(|| not_found(id))?;
-            change.touch_groups_of(tx, id)?;
-            for group in tx.groups_of(id)? {
-                if let Some(group) = tx.group(tenant, group)? {
-                    groups::remove(tx, change, &group, id)?;
-                }
-            }
+            groups::leave_all(tx, change, &before)?;
             tx.remove_resource(tenant, id)?;
             people::bury(tx, change, before.user)?;
             people::settle_claimants(tx, change, &before).map_err(Into::into)
@@ -183,6 +178,11 @@ fn list(
         Some(Lookup::UserName(name)) => tx.resource_by_user_name(tenant, &name)?.into_iter().collect(),
         Some(Lookup::ExternalId(id)) => tx.resources_by_external_id(tenant, &id)?,
         Some(Lookup::Id(id)) => by_id(tx, tenant, &id)?,
+        Some(Lookup::IdAndManager { id, .. }) => {
+            let mut found = by_id(tx, tenant, &id)?;
+            found.retain(|row| filter.matches(Kind::User, &with_id(row)));
+            found
+        }
         _ => scan(tx, tenant, filter)?,
     };
     Ok(slice(found, query.page))

@@ -30,7 +30,7 @@ impl App {
             .read(|tx| {
                 let mut views = Vec::new();
                 for group in tx.all_groups()? {
-                    let members = tx.members(group.id)?.len();
+                    let members = tx.count_members(group.id)?;
                     views.push(GroupView {
                         id: group.id,
                         object_id: group.external_id,

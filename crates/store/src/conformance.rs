@@ -30,7 +30,7 @@ pub use certificates::{
 pub use connections::{connection_comes_back_whole, one_connection_a_tenant};
 pub use groups::{
     grants_need_their_group, group_lookups, group_removal_takes_memberships_and_grants,
-    memberships_are_a_set, memberships_stay_inside_a_tenant,
+    members_are_counted_and_listed_while_few, memberships_are_a_set, memberships_stay_inside_a_tenant,
 };
 pub use hosts::{
     enrolment_tokens, host_comes_back_whole, host_names_are_held_until_retirement, machine_key_is_one_hosts,
@@ -100,6 +100,7 @@ macro_rules! conformance_tests {
             ledger_settings_keep_what_was_set
             machine_key_is_one_hosts
             many_reads_run_beside_writes
+            members_are_counted_and_listed_while_few
             memberships_are_a_set
             memberships_stay_inside_a_tenant
             name_and_uid_never_change_hands

@@ -52,6 +52,14 @@ impl PersonRow {
     }
 }
 
+/// What a membership needs of a resource: its document may be large, and a group has many members.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ResourceLabel {
+    pub id: ResourceId,
+    pub user: UserId,
+    pub user_name: String,
+}
+
 /// A SCIM Group resource; its members are rows of their own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupRow {
@@ -73,6 +81,7 @@ pub struct Page<T> {
 
 pub trait Directory {
     fn resource(&self, tenant: TenantId, id: ResourceId) -> Result<Option<ResourceRow>, StoreError>;
+    fn resource_label(&self, tenant: TenantId, id: ResourceId) -> Result<Option<ResourceLabel>, StoreError>;
     /// Without regard to case.
     fn resource_by_user_name(
         &self,
@@ -104,6 +113,9 @@ pub trait Directory {
 
     /// In the order of their ids, as are [`Directory::groups_of`].
     fn members(&self, group: GroupId) -> Result<Vec<ResourceId>, StoreError>;
+    /// As [`Directory::members`], `None` when there are more than `most`; what that costs depends on `most` alone.
+    fn members_if_few(&self, group: GroupId, most: usize) -> Result<Option<Vec<ResourceId>>, StoreError>;
+    fn count_members(&self, group: GroupId) -> Result<usize, StoreError>;
     fn is_member(&self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError>;
     fn groups_of(&self, resource: ResourceId) -> Result<Vec<GroupId>, StoreError>;
     /// The groups of [`Directory::resource_of_person`]; none where there is no resource.
@@ -129,6 +141,8 @@ pub trait DirectoryMut {
     fn remove_resource(&mut self, tenant: TenantId, id: ResourceId) -> Result<bool, StoreError>;
     /// A group never moves to another tenant.
     fn put_group(&mut self, group: &GroupRow) -> Result<(), StoreError>;
+    /// That its members changed. Whether it is there.
+    fn touch_group(&mut self, id: GroupId, at: Timestamp) -> Result<bool, StoreError>;
     /// With its memberships and grants. Whether it was there.
     fn remove_group(&mut self, tenant: TenantId, id: GroupId) -> Result<bool, StoreError>;
     /// Whether it is new.

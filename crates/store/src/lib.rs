@@ -34,7 +34,7 @@ pub use certificates::{
     CertificateKind, CertificateRow, Certificates, CertificatesMut, LoginKind, SessionRow, TokenUse,
 };
 pub use connections::{ConnectionRow, Connections, ConnectionsMut};
-pub use directory::{Directory, DirectoryMut, GroupRow, Page, PersonRow, ResourceRow};
+pub use directory::{Directory, DirectoryMut, GroupRow, Page, PersonRow, ResourceLabel, ResourceRow};
 pub use error::StoreError;
 pub use grants::{GrantRow, Grants, GrantsMut};
 pub use handle::{Backend, ReadJob, Store, WriteJob};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::reply::{Base, Object, Reply, ScimFailure};
 use super::{ReadQuery, resource_id};
-use crate::app::{App, GroupWrite, ScimConnection};
+use crate::app::{App, GroupWrite, ScimConnection, ShowMembers};
 use crate::http::RequestTag;
 
 /// The attribute that may be large, and is loaded only where it is shown.
@@ -76,7 +76,12 @@ pub(super) async fn patch(
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
     let operations = parse_patch(&body)?;
-    let write = app.patch_group(tenant, request, resource_id(&id)?, operations).await?;
+    let show = match (projection.wants(MEMBERS), query.attributes.is_some()) {
+        (false, _) => ShowMembers::No,
+        (true, true) => ShowMembers::All,
+        (true, false) => ShowMembers::IfFew,
+    };
+    let write = app.patch_group(tenant, request, resource_id(&id)?, operations, show).await?;
     Ok(written(&write, &base, &projection))
 }
 
@@ -95,7 +100,7 @@ fn written(write: &GroupWrite, base: &Base, projection: &Projection) -> Reply {
         // Success for the client, which would else retry for ever; a dangling id is never stored.
         tracing::warn!(group.id = %write.row.id, ids = ?write.unknown, "unknown members were left out");
     }
-    let members = projection.wants(MEMBERS).then_some(write.members.as_slice());
+    let members = write.members.as_deref().filter(|_| projection.wants(MEMBERS));
     Reply::ok(shown(&write.row, members, base, projection))
 }
 

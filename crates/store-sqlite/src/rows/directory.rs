@@ -1,11 +1,18 @@
+use jiff::Timestamp;
 use sallyport_domain::{GroupId, ObjectId, PosixName, ResourceId, Subject, TenantId, UserId};
-use sallyport_store::{Directory, DirectoryMut, GroupRow, Ledger, Page, PersonRow, ResourceRow, StoreError};
+use sallyport_store::{
+    Directory, DirectoryMut, GroupRow, Ledger, Page, PersonRow, ResourceLabel, ResourceRow, StoreError,
+};
 
 use crate::tx::Tx;
 
 impl Directory for Tx<'_> {
     fn resource(&self, tenant: TenantId, id: ResourceId) -> Result<Option<ResourceRow>, StoreError> {
         self.resource_row(tenant, id)
+    }
+
+    fn resource_label(&self, tenant: TenantId, id: ResourceId) -> Result<Option<ResourceLabel>, StoreError> {
+        self.label(tenant, id)
     }
 
     fn resource_by_user_name(
@@ -73,6 +80,18 @@ impl Directory for Tx<'_> {
         self.members_of(group)
     }
 
+    fn members_if_few(&self, group: GroupId, most: usize) -> Result<Option<Vec<ResourceId>>, StoreError> {
+        self.members_unless_many(group, most)
+    }
+
+    fn count_members(&self, group: GroupId) -> Result<usize, StoreError> {
+        self.total(
+            "SELECT count(*) AS total FROM memberships \
+             WHERE group_position = (SELECT position FROM groups WHERE id = ?1)",
+            &group.to_string(),
+        )
+    }
+
     fn is_member(&self, group: GroupId, resource: ResourceId) -> Result<bool, StoreError> {
         self.has_member(group, resource)
     }
@@ -117,6 +136,10 @@ impl DirectoryMut for Tx<'_> {
 
     fn put_group(&mut self, group: &GroupRow) -> Result<(), StoreError> {
         self.put_group_row(group)
+    }
+
+    fn touch_group(&mut self, id: GroupId, at: Timestamp) -> Result<bool, StoreError> {
+        self.group_changed(id, at)
     }
 
     fn remove_group(&mut self, tenant: TenantId, id: GroupId) -> Result<bool, StoreError> {

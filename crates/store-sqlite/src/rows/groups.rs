@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use rusqlite::params;
 use sallyport_domain::{GroupId, ResourceId, TenantId, UserId};
 use sallyport_store::{GroupRow, Page, StoreError, folded};
@@ -137,6 +138,30 @@ impl Tx<'_> {
         )?;
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    pub(super) fn members_unless_many(
+        &self,
+        group: GroupId,
+        most: usize,
+    ) -> Result<Option<Vec<ResourceId>>, StoreError> {
+        let beyond = self.one_of(
+            MEMBERSHIPS,
+            "SELECT resource_position FROM memberships \
+             WHERE group_position = (SELECT position FROM groups WHERE id = ?1) LIMIT 1 OFFSET ?2",
+            params![group.to_string(), count(most)],
+            |cells| cells.take::<i64>("resource_position"),
+        )?;
+        if beyond.is_some() { Ok(None) } else { self.members_of(group).map(Some) }
+    }
+
+    pub(super) fn group_changed(&self, id: GroupId, at: Timestamp) -> Result<bool, StoreError> {
+        let changed = self.change(
+            "UPDATE groups SET modified_at = ?2 WHERE id = ?1",
+            params![id.to_string(), micros(at)],
+            "",
+        )?;
+        Ok(changed == 1)
     }
 
     pub(super) fn groups_with(&self, resource: ResourceId) -> Result<Vec<GroupId>, StoreError> {

@@ -1,6 +1,6 @@
 use rusqlite::params;
 use sallyport_domain::{ObjectId, ResourceId, TenantId, UserId};
-use sallyport_store::{Page, ResourceRow, StoreError, folded};
+use sallyport_store::{Page, ResourceLabel, ResourceRow, StoreError, folded};
 
 use crate::cells::{Cells, FromRow};
 use crate::tx::Tx;
@@ -38,6 +38,25 @@ impl Tx<'_> {
         id: ResourceId,
     ) -> Result<Option<ResourceRow>, StoreError> {
         self.one(resources!("WHERE id = ?1 AND tenant = ?2"), [id.to_string(), tenant.to_string()])
+    }
+
+    pub(super) fn label(
+        &self,
+        tenant: TenantId,
+        id: ResourceId,
+    ) -> Result<Option<ResourceLabel>, StoreError> {
+        self.one_of(
+            ResourceRow::TABLE,
+            "SELECT id, person, user_name FROM resources WHERE id = ?1 AND tenant = ?2",
+            [id.to_string(), tenant.to_string()],
+            |cells| {
+                Ok(ResourceLabel {
+                    id: cells.take("id")?,
+                    user: cells.take("person")?,
+                    user_name: cells.take("user_name")?,
+                })
+            },
+        )
     }
 
     pub(super) fn resource_named(

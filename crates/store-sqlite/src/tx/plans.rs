@@ -85,6 +85,7 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.end_sessions(id(1), now())?;
     tx.forget_tokens(now())?;
     tx.remove_member(id(1), id(1))?;
+    tx.touch_group(id(1), now())?;
     tx.remove_grant(id(1))?;
     tx.remove_group(tenant(1), id(1))?;
     tx.remove_resource(tenant(1), id(1)).map(drop)
@@ -143,6 +144,9 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.groups(tenant(1), 0, 1)?;
     tx.all_groups()?;
     tx.members(id(1))?;
+    tx.members_if_few(id(1), 1)?;
+    tx.count_members(id(1))?;
+    tx.resource_label(tenant(1), id(1))?;
     tx.is_member(id(1), id(1))?;
     tx.groups_of(id(1))?;
     tx.groups_of_person(id(1))?;

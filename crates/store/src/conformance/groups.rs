@@ -1,5 +1,5 @@
 use super::samples::{after, grant, group, id, object, person, read, refused, resource, tags, tenant, write};
-use crate::{GrantRow, GroupRow, ResourceRow, Store, StoreError};
+use crate::{GrantRow, GroupRow, ResourceLabel, ResourceRow, Store, StoreError};
 
 pub async fn group_lookups(store: Store) {
     let namesake = GroupRow { id: id(3), display_name: "GROUP 1".into(), external_id: None, ..group(1) };
@@ -78,6 +78,40 @@ pub async fn memberships_are_a_set(store: Store) {
     // Made again, the resource is in no group.
     write(&store, |tx| tx.put_resource(&resource(1))).await;
     assert_eq!(read(&store, |tx| tx.groups_of(id(1))).await, []);
+}
+
+pub async fn members_are_counted_and_listed_while_few(store: Store) {
+    write(&store, |tx| {
+        tx.put_group(&group(1))?;
+        for number in 1..=3 {
+            tx.put_person(&person(number))?;
+            tx.put_resource(&resource(number))?;
+            tx.add_member(id(1), id(number))?;
+        }
+        Ok(())
+    })
+    .await;
+    for (most, few) in [(0, false), (2, false), (3, true), (usize::MAX, true)] {
+        let listed = read(&store, move |tx| tx.members_if_few(id(1), most)).await;
+        assert_eq!(listed, few.then(|| vec![id(1), id(2), id(3)]), "{most}");
+    }
+    let label = ResourceLabel { id: id(1), user: resource(1).user, user_name: resource(1).user_name };
+    let seen = read(&store, |tx| {
+        Ok((
+            tx.count_members(id(1))?,
+            tx.count_members(id(9))?,
+            tx.members_if_few(id(9), 1)?,
+            tx.resource_label(tenant(1), id(1))?,
+            tx.resource_label(tenant(2), id(1))?,
+        ))
+    })
+    .await;
+    assert_eq!(seen, (3, 0, Some(vec![]), Some(label), None));
+    let touched =
+        write(&store, |tx| Ok((tx.touch_group(id(1), after(70))?, tx.touch_group(id(9), after(70))?))).await;
+    assert_eq!(touched, (true, false));
+    let seen = read(&store, |tx| tx.group_by_id(id(1))).await;
+    assert_eq!(seen, Some(GroupRow { modified_at: after(70), ..group(1) }));
 }
 
 pub async fn memberships_stay_inside_a_tenant(store: Store) {
