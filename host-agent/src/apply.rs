@@ -57,6 +57,7 @@ impl<T: Tools> Hands<'_, T> {
         let removals = plan::removals(wanted, &seen, &judged);
         outcome.look_again = worth_another_look(&removals, &seen);
         self.carry_out(wanted, &seen.ledger, removals, &mut outcome);
+        self.take_back_trial(&mut outcome);
         let seen = self.scan();
         let judged = judge(wanted.accounts(), &seen);
         outcome.problems.extend(judged.problems.iter().cloned());
@@ -173,9 +174,9 @@ impl<T: Tools> Hands<'_, T> {
             Step::MakeHome { name, .. } if absent.contains(name) => Ok(()),
             Step::MakeHome { name, uid } => self.make_home(name, *uid),
             Step::NarrowSudo { bytes, .. } => self.narrow_sudo(bytes),
-            Step::ReloadSshd => self.reload(),
             Step::RemovePrincipals { name } => self.remove_principals(name),
             Step::RemoveSudo => self.remove_sudo(),
+            Step::RenewHostCertificate { bytes } => self.renew_host_certificate(bytes),
             Step::Suspend { names } => self.suspend(ledger, names),
             Step::WriteCaKeys { bytes } => self.write_trust(&self.paths.user_ca(), bytes),
             Step::WriteHostCertificate { bytes } => self.write_trust(&self.paths.host_certificate(), bytes),

@@ -28,6 +28,9 @@ pub(crate) enum Command {
     Doctor(Format),
     /// Give sshd and sudo back as they were, and forget the CA. Accounts and homes stay, expired.
     Leave(DryRun),
+    /// Take a change of sshd's configuration back when the process that began it dies. Started by that process.
+    #[command(name = crate::sshd::watchman::COMMAND, hide = true)]
+    WatchSshd,
 }
 
 #[derive(clap::Args)]

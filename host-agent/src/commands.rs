@@ -6,6 +6,7 @@ mod enroll;
 mod leave;
 mod run;
 mod status;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ pub(crate) fn execute(agent: Agent, command: Command) -> Result<ExitCode> {
         Command::Leave(arguments) => leave::leave(&agent, arguments.dry_run),
         Command::Run => run::run(agent),
         Command::Status(arguments) => status::status(&agent, arguments.format),
+        Command::WatchSshd => watch::watch(&agent),
     }
 }
 

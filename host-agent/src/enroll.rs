@@ -10,7 +10,6 @@ use ssh_key::{Algorithm, PrivateKey, PublicKey};
 
 use crate::agent::Agent;
 use crate::config::Config;
-use crate::host_key::HostKey;
 use crate::sshd::{HostCertificate, TrustError, check_host_certificate};
 use crate::state::{Enrolment, StateError};
 use crate::tools::run;
@@ -41,7 +40,7 @@ pub(crate) async fn enroll(agent: &Agent, invitation: Invitation) -> Result<Enro
     let Invitation { ca, fingerprint, token, names, observe } = invitation;
     let (document, trusted) = bootstrap(&ca, fingerprint).await?;
     let machine_key = machine_key(agent).context("to start over, run: sallyport-host leave")?;
-    let host_key = HostKey::load(&agent.paths, None)?;
+    let host_key = agent.key_to_certify(None)?;
     let proof = host_key.prove(fingerprint, &machine_key)?;
     let request = EnrollRequest {
         token,

@@ -22,6 +22,8 @@ codes! {
     AccountsRefused = "accounts_refused";
     CaKeysRefused = "ca_keys_refused";
     CaUnreachable = "ca_unreachable";
+    /// sshd goes on without the certificate that it was given.
+    CertificateNotShown = "host_certificate_not_shown";
     CertificateRefused = "host_certificate_refused";
     /// The home belongs to somebody else.
     HomeForeign = "home_foreign";

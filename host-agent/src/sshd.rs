@@ -5,11 +5,19 @@ mod drop_in;
 mod effective;
 mod install;
 pub(crate) mod reload;
+pub(crate) mod shown;
+mod trial;
 mod trust;
+pub(crate) mod watchman;
 
 pub(crate) use drop_in::render;
 pub(crate) use effective::shadows;
-pub(crate) use install::{SshdError, install, uninstall};
+pub(crate) use install::{SshdError, install, renew, uninstall};
+pub(crate) use trial::{Site, Trial, take_back};
 pub(crate) use trust::{
     HostCertificate, TrustError, check_ca_keys, check_host_certificate, check_krl, read_host_certificate,
 };
+
+/// For the log of whoever finds an interrupted change.
+pub(crate) const TAKEN_BACK: &str =
+    "a change of sshd's configuration was interrupted before it was proved; what stood before is back";

@@ -15,8 +15,11 @@ use ssh_key::{LineEnding, PrivateKey};
 use crate::accounts::Ledger;
 use crate::disk::{self, Access, Disk, DiskError};
 use crate::paths::Paths;
+use crate::sshd::Trial;
 
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+
+const TRIAL: &str = "sshd-trial.json";
 
 /// Space kept back, so that taking access away still works on a full disk.
 const SPARE: usize = 64 * 1024;
@@ -174,6 +177,20 @@ impl State {
 
     pub(crate) fn save_applied(&self, disk: &Disk, applied: &Applied) -> Result<(), StateError> {
         self.write(disk, "applied.json", applied)
+    }
+
+    /// The change of sshd's files that is not proved yet.
+    pub(crate) fn trial(&self) -> Result<Option<Trial>, StateError> {
+        self.read(TRIAL)
+    }
+
+    pub(crate) fn save_trial(&self, disk: &Disk, trial: &Trial) -> Result<(), StateError> {
+        self.write(disk, TRIAL, trial)
+    }
+
+    pub(crate) fn end_trial(&self, disk: &Disk) -> Result<(), DiskError> {
+        let path = self.at(TRIAL);
+        disk::remove(&path).and_then(|()| disk.sync_directory(&path))
     }
 
     /// The OpenSSH line of the host certificate that the CA gave.

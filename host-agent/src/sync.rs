@@ -79,7 +79,9 @@ impl Sync {
         let now = SystemClock.now();
         let begun = Instant::now();
         let position = self.agent.position(&self.enrolment);
-        let wait = if self.failed { 0 } else { wait_seconds(&position, now) };
+        // What else is due waits for no news.
+        let in_a_hurry = self.failed || begun >= self.certificate_due;
+        let wait = if in_a_hurry { 0 } else { wait_seconds(&position, now) };
         let heard = tokio::select! {
             reply = self.client.snapshot(position.accepted, wait) => Some(reply),
             () = until_lease_ends(&position, now) => None,
@@ -216,7 +218,9 @@ impl Sync {
         self.certificate_due = Instant::now() + CERTIFICATE_RETRY;
         let now = SystemClock.now();
         let refused = |error: &dyn std::error::Error| Problem::caused(Code::CertificateRefused, error);
-        let renewed = match self.agent.certificate_request(&self.enrolment, now) {
+        let (agent, enrolment) = (Arc::clone(&self.agent), self.enrolment.clone());
+        let request = blocking(move || agent.certificate_request(&enrolment, now)).await;
+        let renewed = match request {
             Ok(None) => Ok(()),
             Ok(Some(request)) => match self.client.certificate(&request).await {
                 Ok(reply) => self.agent.keep_certificate(&self.enrolment, &reply.certificate, now),

@@ -12,9 +12,11 @@ use sallyport_domain::PosixName;
 
 use crate::principals::ExpiryNotation;
 use crate::sessions::SessionsLeft;
+use crate::sshd::shown::Shown;
+use crate::sshd::watchman::Watchman;
 
 pub(crate) use real::RealTools;
-pub(crate) use run::{Output, run};
+pub(crate) use run::{Output, PATH, run};
 
 /// Texts in errors are what the program said, one line.
 pub(crate) trait Tools {
@@ -38,6 +40,12 @@ pub(crate) trait Tools {
     /// Has a running sshd read its configuration again, and waits until it answers. One that does not run will read
     /// it when it starts.
     fn reload_sshd(&self) -> Result<(), String>;
+    /// As [`Tools::reload_sshd`]; a service that failed is started.
+    fn revive_sshd(&self) -> Result<(), String>;
+    /// What sshd shows to somebody who connects, for a kind of host key (`ed25519`, `ecdsa`, `rsa`).
+    fn shown_host_certificate(&self, kind: &str) -> Shown;
+    /// Has somebody wait for our death while sshd's files are on trial.
+    fn post_watchman(&self) -> Result<Watchman, String>;
 
     fn end_sessions(&self, name: &PosixName, uid: u32) -> Result<(), SessionsLeft>;
     /// Tells caches of the account databases to forget.

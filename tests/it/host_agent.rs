@@ -1,6 +1,7 @@
 //! `sallyport-host` on real hosts: real accounts, sudo and sshd, against a CA that says what the test wants.
 
 mod mini_ca;
+mod trials;
 
 use std::time::Duration;
 
@@ -76,6 +77,17 @@ impl Stage {
         Ok(row.split(':').nth(7).context("a short row")?.to_owned())
     }
 
+    /// root's own key, which is to work whatever happens to us.
+    fn break_glass(&self) -> Result<Ssh> {
+        let key = self.lab.folder().join("break-glass");
+        let mut keygen = std::process::Command::new("ssh-keygen");
+        keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key);
+        ensure!(keygen.status()?.success());
+        self.host.write_file("/root/.ssh/authorized_keys", std::fs::read(key.with_extension("pub"))?)?;
+        self.host.sh("chmod 700 /root /root/.ssh")?;
+        Ok(Ssh::to(&self.host, "root").identity(&key))
+    }
+
     /// What must hold at any instant, whatever was killed or full.
     fn files_are_whole(&self) -> Result<()> {
         // -r: only look. Orphans in shadow are no damage, so their complaint is not one either.
@@ -135,13 +147,10 @@ fn a_granted_person_enters_has_sudo_and_is_out_seconds_after_the_word() -> Resul
 #[test]
 fn nobody_else_is_touched_and_break_glass_keys_go_on_working() -> Result<()> {
     let mut stage = Stage::enrolled()?;
-    let root_key = stage.lab.folder().join("break-glass");
-    std::process::Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(&root_key)
-        .status()?;
-    stage.host.write_file("/root/.ssh/authorized_keys", std::fs::read(root_key.with_extension("pub"))?)?;
-    stage.host.sh("chmod 700 /root /root/.ssh; useradd -m frank; useradd -m -u 70002 squatter; groupadd ops; echo '# mine' >>/etc/passwd")?;
+    let root = stage.break_glass()?;
+    stage
+        .host
+        .sh("useradd -m frank; useradd -m -u 70002 squatter; groupadd ops; echo '# mine' >>/etc/passwd")?;
     let rows = "grep -E '^(root|frank|squatter|ops|# mine)' /etc/passwd /etc/shadow /etc/group /etc/gshadow";
     let before = stage.host.sh(rows)?;
     stage.run()?;
@@ -155,7 +164,7 @@ fn nobody_else_is_touched_and_break_glass_keys_go_on_working() -> Result<()> {
     stage.ssh(&people[3])?.run("true")?.ok()?;
     stage.ssh(&people[0])?.run("true")?.refused()?;
     assert_eq!(stage.host.sh(rows)?, before);
-    Ssh::to(&stage.host, "root").identity(&root_key).run("true")?.ok()?;
+    root.run("true")?.ok()?;
     // A lost ledger adopts nothing, and wipes nothing.
     stage.agent.take().context("no agent")?.kill()?;
     stage.host.sh("rm /var/lib/sallyport-host/accounts.json")?;

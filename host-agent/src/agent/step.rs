@@ -13,6 +13,7 @@ use crate::apply::{Hands, Outcome};
 use crate::lock::AgentLock;
 use crate::plan::{Abilities, Plan, Wanted};
 use crate::problem::{Code, Problem};
+use crate::sshd::{self, Site, SshdError};
 use crate::state::{Accepted, Applied, Enrolment, Words};
 use crate::tools::{RealTools, Tools};
 
@@ -141,7 +142,9 @@ impl Agent {
             return Outcome::default();
         }
         let had_access = before.generation > Generation::ZERO;
-        self.hands(now, false).end_written_lease(self.abilities(), had_access)
+        let mut outcome = self.hands(now, false).end_written_lease(self.abilities(), had_access);
+        self.hands(now, false).take_back_trial(&mut outcome);
+        outcome
     }
 
     fn bring_in_step(
@@ -180,6 +183,16 @@ impl Agent {
         let Some(accepted) = accepted else { return Ok(None) };
         let wanted = self.wanted(enrolment, &accepted, now);
         Ok(Some(self.hands(now, false).rehearse(&wanted)))
+    }
+
+    /// For those who only come to clear up. The caller holds the lock, unless whoever holds it hangs.
+    pub(crate) fn take_back_trial(&self) -> Result<bool, SshdError> {
+        sshd::take_back(&self.sshd_site())
+    }
+
+    pub(crate) fn sshd_site(&self) -> Site<'_, RealTools> {
+        let Self { paths, disk, tools, state, .. } = self;
+        Site { paths, disk, tools, state }
     }
 
     fn hands(&self, now: Timestamp, prove_sudo: bool) -> Hands<'_, RealTools> {

@@ -10,7 +10,7 @@ use crate::accounts::{self, Standing, View};
 use crate::disk::{self, Access, DiskError};
 use crate::plan::Wanted;
 use crate::problem::{Code, Problem};
-use crate::sshd::{self, SshdError};
+use crate::sshd::{self, Site, SshdError, TAKEN_BACK};
 use crate::tools::Tools;
 
 impl<T: Tools> Hands<'_, T> {
@@ -52,19 +52,28 @@ impl<T: Tools> Hands<'_, T> {
             }
         }
         let managed = self.managed_account(wanted);
-        sshd::install(self.paths, self.disk, self.tools, bytes, managed.as_deref()).map_err(|error| {
-            let code = match error {
-                SshdError::Conflict(_) => Code::SshdConflict,
-                SshdError::Shadowed(_) => Code::ShadowedBy,
-                _ => Code::SshdRefused,
-            };
-            Problem::caused(code, &error)
-        })
+        sshd::install(&self.site(), bytes, managed.as_deref()).map_err(|error| sshd_problem(&error))
     }
 
-    pub(super) fn reload(&self) -> StepResult {
-        let refused = |why| Problem::new(Code::SshdRefused, why);
-        self.tools.check_sshd(None).and_then(|()| self.tools.reload_sshd()).map_err(refused)
+    pub(super) fn renew_host_certificate(&self, bytes: &[u8]) -> StepResult {
+        sshd::renew(&self.site(), bytes).map_err(|error| sshd_problem(&error))
+    }
+
+    /// Ends a trial of sshd's files that somebody began and did not live to end.
+    pub(crate) fn take_back_trial(&self, outcome: &mut Outcome) {
+        match sshd::take_back(&self.site()) {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!("{TAKEN_BACK}"),
+            Err(error) => {
+                outcome.failed = true;
+                outcome.problems.push(sshd_problem(&error));
+            }
+        }
+    }
+
+    fn site(&self) -> Site<'_, T> {
+        let Self { paths, disk, tools, state, .. } = self;
+        Site { paths, disk, tools, state }
     }
 
     /// An account of ours that is there, to ask sshd about.
@@ -90,4 +99,14 @@ impl<T: Tools> Hands<'_, T> {
             Err(why) => outcome.problems.push(Problem::new(Code::SshdRefused, why)),
         }
     }
+}
+
+fn sshd_problem(error: &SshdError) -> Problem {
+    let code = match error {
+        SshdError::Conflict(_) => Code::SshdConflict,
+        SshdError::NotShown(_) => Code::CertificateNotShown,
+        SshdError::Shadowed(_) => Code::ShadowedBy,
+        _ => Code::SshdRefused,
+    };
+    Problem::caused(code, error)
 }

@@ -101,6 +101,28 @@ fn the_drop_in_never_names_a_file_that_is_not_there() {
 }
 
 #[test]
+fn a_trial_that_nobody_lived_to_end_is_taken_back_and_then_made_anew() {
+    let mut host = TestHost::new();
+    let wanted = wanted(Vec::new(), NOW);
+    host.apply(&wanted, NOW);
+    let drop_in = read(host.paths.drop_in());
+    let record = host.paths.state().join("sshd-trial.json");
+    let interrupt = || {
+        fs::write(host.paths.drop_in(), "unproved\n").unwrap();
+        fs::write(&record, "{\"place\":\"drop_in\",\"before\":null}").unwrap();
+    };
+    interrupt();
+    assert!(host.apply(&wanted, NOW).problems.is_empty());
+    assert_eq!(read(host.paths.drop_in()), drop_in);
+    assert!(!record.exists());
+    // And where it cannot be made anew, it stays away.
+    interrupt();
+    host.tools.sshd_refuses_while = Some(host.paths.drop_in());
+    assert!(host.apply(&wanted, NOW).failed);
+    assert!(!host.paths.drop_in().exists() && !record.exists());
+}
+
+#[test]
 fn what_is_effective_is_reported_not_what_was_written() {
     let mut host = TestHost::new();
     let wanted = wanted(vec![account("ada", 70_001, true)], NOW);

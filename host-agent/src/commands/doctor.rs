@@ -69,6 +69,10 @@ fn examine(agent: &Agent) -> Result<Vec<Finding>> {
         "accounts",
         AccountFiles::read(&agent.paths).map(|_| "the files are whole".into()).map_err(|e| chain(&e)),
     );
+    if !matches!(agent.state.trial(), Ok(None)) {
+        let detail = "a change of sshd's configuration was interrupted; take it back and make it anew with: sallyport-host apply --once";
+        note("sshd", Err(detail.into()));
+    }
     note("sshd", agent.tools.check_sshd(None).map(|()| "its configuration is good".into()));
     note(
         "sudo",

@@ -36,7 +36,7 @@ pub(super) fn leave(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
         let ledger = agent.state.ledger()?;
         accounts::apply(&agent.paths, &agent.disk, &ledger, &changes, SystemClock.now(), |_| false)?;
     }
-    sshd::uninstall(&agent.paths, &agent.disk, &agent.tools)?;
+    sshd::uninstall(&agent.sshd_site())?;
     disk::remove(&agent.paths.config())?;
     let name = agent.state.enrolment().ok().map(|enrolment| enrolment.name.to_string());
     agent.state.forget()?;

@@ -161,19 +161,13 @@ fn grant_principals(wanted: &Wanted, seen: &Seen, granted: &Judged<'_>, now: Tim
 
 /// What sshd reads at its start comes last: everything that it names is there by then.
 fn sshd_steps(wanted: &Wanted, seen: &Seen) -> Vec<Step> {
-    let mut steps = Vec::new();
     let certificate = wanted.host_certificate.as_ref().map(|line| line.clone().into_bytes());
     let new_certificate = certificate.filter(|bytes| seen.host_certificate.as_ref() != Some(bytes));
     let certified = wanted.host_certificate.is_some() || seen.host_certificate.is_some();
     let drop_in = sshd::render(certified);
-    let reload = new_certificate.is_some();
-    if let Some(bytes) = new_certificate {
-        steps.push(Step::WriteHostCertificate { bytes });
+    if seen.drop_in.as_ref() == Some(&drop_in) {
+        return new_certificate.map(|bytes| Step::RenewHostCertificate { bytes }).into_iter().collect();
     }
-    if seen.drop_in.as_ref() != Some(&drop_in) {
-        steps.push(Step::InstallDropIn { bytes: drop_in });
-    } else if reload {
-        steps.push(Step::ReloadSshd);
-    }
-    steps
+    let certificate = new_certificate.map(|bytes| Step::WriteHostCertificate { bytes });
+    certificate.into_iter().chain([Step::InstallDropIn { bytes: drop_in }]).collect()
 }

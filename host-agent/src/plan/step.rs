@@ -19,9 +19,9 @@ pub(crate) enum Step {
     InstallDropIn { bytes: Vec<u8> },
     MakeHome { name: PosixName, uid: Uid },
     NarrowSudo { bytes: Vec<u8>, rules: Vec<Rule> },
-    ReloadSshd,
     RemovePrincipals { name: String },
     RemoveSudo,
+    RenewHostCertificate { bytes: Vec<u8> },
     Suspend { names: Vec<PosixName> },
     WriteCaKeys { bytes: Vec<u8> },
     WriteHostCertificate { bytes: Vec<u8> },
@@ -42,9 +42,11 @@ impl fmt::Display for Step {
             Self::NarrowSudo { rules, .. } => {
                 write!(f, "take sudo away from all but {}", list(rules.iter().map(|rule| &rule.name)))
             }
-            Self::ReloadSshd => f.write_str("reload sshd"),
             Self::RemovePrincipals { name } => write!(f, "remove the principals of {name}"),
             Self::RemoveSudo => f.write_str("remove the sudoers file"),
+            Self::RenewHostCertificate { .. } => {
+                f.write_str("renew the host certificate, reload sshd, look at what it shows")
+            }
             Self::Suspend { names } => write!(f, "expire the accounts of {}", list(names)),
             Self::WriteCaKeys { .. } => f.write_str("write the CA keys for user certificates"),
             Self::WriteHostCertificate { .. } => f.write_str("write the host certificate"),

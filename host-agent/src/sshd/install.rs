@@ -2,8 +2,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::effective::{conflicts, shadows};
+use super::render;
+use super::shown::{Shown, differs, kind_of};
+use super::trial::{Place, Site, remove, try_out};
 use crate::disk::{self, Access, Disk, DiskError};
 use crate::paths::Paths;
+use crate::state::StateError;
 use crate::tools::Tools;
 
 const MODE: u32 = 0o644;
@@ -17,40 +21,46 @@ pub(crate) enum SshdError {
     Conflict(Vec<String>),
     #[error(transparent)]
     Disk(#[from] DiskError),
+    #[error("what stood before is back, but sshd was not told ({0}); this is tried again")]
+    NotBack(String),
+    #[error(
+        "sshd shows {0} instead of the host certificate that it was given; the configuration of before is back; does `HostKey` in sshd's configuration name another key than the certified one? then say which: host_key in /etc/sallyport-host.toml"
+    )]
+    NotShown(&'static str),
     #[error("sshd did not take the new configuration ({0}); the one of before is back")]
     Refused(String),
     #[error("our configuration has no effect ({}); is `Include /etc/ssh/sshd_config.d/*.conf` the first line of sshd_config?", .0.join(", "))]
     Shadowed(Vec<String>),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(
+        "nobody could be posted to take the change back if this process died ({0}), so nothing was changed"
+    )]
+    Unwatched(String),
 }
 
 /// Puts the drop-in in place, with proof at each step that sshd goes on, and takes it back otherwise. Every file that
 /// it names is there before.
 pub(crate) fn install(
-    paths: &Paths,
-    disk: &Disk,
-    tools: &impl Tools,
+    site: &Site<'_, impl Tools>,
     bytes: &[u8],
     managed: Option<&str>,
 ) -> Result<(), SshdError> {
+    let Site { paths, tools, .. } = site;
     tools.check_sshd(None).map_err(SshdError::BrokenBefore)?;
-    // A link or a directory is nothing to bring back.
-    let before = disk::read(&paths.drop_in(), LARGEST_FILE).unwrap_or_default();
     let root_before = tools.effective_sshd("root").map_err(SshdError::BrokenBefore)?;
     let theirs = conflicts(&root_before);
-    if before.is_none() && !theirs.is_empty() {
+    let is_new = disk::read(&paths.drop_in(), LARGEST_FILE).unwrap_or_default().is_none();
+    if is_new && !theirs.is_empty() {
         return Err(SshdError::Conflict(theirs));
     }
-    try_aside(paths, tools, Some(bytes))?;
+    try_aside(paths, *tools, Some(bytes))?;
     disk::directory(&paths.drop_ins(), 0o755)?;
-    disk.replace(&paths.drop_in(), bytes, Access::Mode(MODE))?;
-    let proof = prove(tools, managed, &root_before);
-    if let Err(error) = proof {
-        put_back(paths, disk, before.as_deref())?;
-        // The old configuration passed its check a moment ago; a running sshd keeps what it has read.
-        let _ = tools.reload_sshd();
-        return Err(error);
-    }
-    Ok(())
+    let names_certificate = bytes != render(false);
+    try_out(site, Place::DropIn, bytes, || {
+        prove(*tools, managed, &root_before)?;
+        if names_certificate { certificate_is_shown(site) } else { Ok(()) }
+    })
 }
 
 fn prove(tools: &impl Tools, managed: Option<&str>, root_before: &str) -> Result<(), SshdError> {
@@ -65,25 +75,45 @@ fn prove(tools: &impl Tools, managed: Option<&str>, root_before: &str) -> Result
     tools.reload_sshd().map_err(SshdError::Refused)
 }
 
-fn put_back(paths: &Paths, disk: &Disk, before: Option<&[u8]>) -> Result<(), DiskError> {
-    match before {
-        Some(bytes) => disk.replace(&paths.drop_in(), bytes, Access::Mode(MODE)),
-        None => disk::remove(&paths.drop_in()).and_then(|()| disk.sync_directory(&paths.drop_in())),
-    }
+/// Puts a new host certificate in the place of the one that sshd shows.
+pub(crate) fn renew(site: &Site<'_, impl Tools>, bytes: &[u8]) -> Result<(), SshdError> {
+    site.tools.check_sshd(None).map_err(SshdError::BrokenBefore)?;
+    try_out(site, Place::HostCertificate, bytes, || {
+        site.tools.reload_sshd().map_err(SshdError::Refused)?;
+        certificate_is_shown(site)
+    })
 }
 
-/// Takes the drop-in out again, when sshd is well without it.
-pub(crate) fn uninstall(paths: &Paths, disk: &Disk, tools: &impl Tools) -> Result<(), SshdError> {
-    let Some(before) = disk::read(&paths.drop_in(), LARGEST_FILE)? else { return Ok(()) };
-    try_aside(paths, tools, None)?;
-    put_back(paths, disk, None)?;
-    let proof = tools.check_sshd(None).and_then(|()| tools.reload_sshd());
-    if let Err(refusal) = proof {
-        put_back(paths, disk, Some(&before))?;
-        let _ = tools.reload_sshd();
-        return Err(SshdError::Refused(refusal));
+/// Connects to sshd as anybody would: it serves without its certificate when that does not fit its key, and says so
+/// to nobody.
+fn certificate_is_shown(site: &Site<'_, impl Tools>) -> Result<(), SshdError> {
+    let bytes = disk::read(&site.paths.host_certificate(), LARGEST_FILE)?.unwrap_or_default();
+    let line = String::from_utf8_lossy(&bytes);
+    let shown = site.tools.shown_host_certificate(kind_of(&line));
+    if let Shown::Unknown(why) = &shown {
+        tracing::warn!("nobody looked at the host certificate that sshd shows: {why}");
     }
-    Ok(())
+    differs(&shown, &line).map_or(Ok(()), |what| Err(SshdError::NotShown(what)))
+}
+
+/// Takes the drop-in out again, when sshd is well without it, and ends whatever is on trial.
+pub(crate) fn uninstall(site: &Site<'_, impl Tools>) -> Result<(), SshdError> {
+    let Site { paths, disk, tools, state } = site;
+    let reload = || tools.check_sshd(None).and_then(|()| tools.reload_sshd());
+    match disk::read(&paths.drop_in(), LARGEST_FILE)? {
+        // Whoever took it out before us may not have lived to tell sshd. What ails sshd without us is not ours.
+        None => drop(reload()),
+        Some(before) => {
+            try_aside(paths, *tools, None)?;
+            remove(disk, &paths.drop_in())?;
+            if let Err(refusal) = reload() {
+                disk.replace(&paths.drop_in(), &before, Access::Mode(MODE))?;
+                let _ = tools.reload_sshd();
+                return Err(SshdError::Refused(refusal));
+            }
+        }
+    }
+    Ok(state.end_trial(disk)?)
 }
 
 /// `sshd -t` on a copy of the configuration in which ours is `bytes`, or is not there.
@@ -123,70 +153,4 @@ fn write_aside(paths: &Paths, scratch: &PathBuf, bytes: Option<&[u8]>) -> Result
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::render;
-    use super::*;
-    use crate::tools::fake::FakeTools;
-
-    fn host() -> (tempfile::TempDir, Paths, FakeTools) {
-        let root = tempfile::tempdir().unwrap();
-        let paths = Paths::under(root.path());
-        fs::create_dir_all(paths.drop_ins()).unwrap();
-        fs::write(paths.sshd_config(), "Include /etc/ssh/sshd_config.d/*.conf\n").unwrap();
-        let tools = FakeTools { drop_in: Some(paths.drop_in()), ..FakeTools::default() };
-        (root, paths, tools)
-    }
-
-    #[test]
-    fn the_drop_in_is_tried_aside_then_in_place_then_loaded() {
-        let (_root, paths, tools) = host();
-        install(&paths, &Disk::new(), &tools, &render(true), Some("ada")).unwrap();
-        assert_eq!(fs::read(paths.drop_in()).unwrap(), render(true));
-        let calls = tools.calls();
-        assert_eq!(calls.len(), 4, "{calls:?}");
-        assert!(calls[1].contains("scratch-sshd/sshd_config"), "{calls:?}");
-        assert_eq!(calls[3], "reload");
-        assert!(!paths.state().join("scratch-sshd").exists());
-    }
-
-    #[test]
-    fn a_configuration_that_fails_in_place_is_taken_back() {
-        let (_root, paths, tools) = host();
-        let tools = FakeTools { sshd_refuses_while: Some(paths.drop_in()), ..tools };
-        let error = install(&paths, &Disk::new(), &tools, &render(true), None).unwrap_err();
-        assert!(matches!(error, SshdError::Refused(_)), "{error}");
-        assert!(!paths.drop_in().exists());
-    }
-
-    #[test]
-    fn a_configuration_without_effect_is_taken_back() {
-        let (_root, paths, tools) = host();
-        fs::write(paths.drop_in(), "old\n").unwrap();
-        let tools = FakeTools { effective: Some("authorizedprincipalsfile none\n".into()), ..tools };
-        let error = install(&paths, &Disk::new(), &tools, &render(true), None).unwrap_err();
-        assert!(matches!(error, SshdError::Shadowed(_)), "{error}");
-        assert_eq!(fs::read(paths.drop_in()).unwrap(), b"old\n");
-    }
-
-    #[test]
-    fn a_broken_sshd_and_lists_of_others_are_left_alone() {
-        let (_root, paths, tools) = host();
-        let broken = FakeTools { sshd_refuses_while: Some(paths.sshd_config()), ..FakeTools::default() };
-        let error = install(&paths, &Disk::new(), &broken, &render(true), None).unwrap_err();
-        assert!(matches!(error, SshdError::BrokenBefore(_)));
-        let taken = FakeTools { effective: Some("trustedusercakeys /etc/ssh/ca.pub\n".into()), ..tools };
-        let error = install(&paths, &Disk::new(), &taken, &render(true), None).unwrap_err();
-        assert!(matches!(error, SshdError::Conflict(_)));
-        assert!(!paths.drop_in().exists());
-    }
-
-    #[test]
-    fn leaving_takes_it_out_and_loads() {
-        let (_root, paths, tools) = host();
-        install(&paths, &Disk::new(), &tools, &render(true), None).unwrap();
-        uninstall(&paths, &Disk::new(), &tools).unwrap();
-        assert!(!paths.drop_in().exists());
-        assert_eq!(tools.calls().last().unwrap(), "reload");
-        uninstall(&paths, &Disk::new(), &tools).unwrap();
-    }
-}
+mod tests;

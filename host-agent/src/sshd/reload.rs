@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::shown::{self, Shown};
 use crate::paths::Paths;
 use crate::sessions;
 use crate::tools::run;
@@ -17,6 +18,8 @@ use crate::tools::run;
 const UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
 const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(20);
+const SCANS: usize = 3;
+const SCAN_PAUSE: Duration = Duration::from_millis(300);
 
 /// Has a running sshd read its configuration again. The caller has checked the configuration: a HUP with a bad one
 /// ends sshd.
@@ -36,6 +39,19 @@ fn reload_unit() -> Result<bool, String> {
         }
     }
     Ok(false)
+}
+
+/// A service that ended over a configuration which is taken back by now. What fails here shows in the reload.
+pub(crate) fn start_failed_unit() {
+    let systemctl = |verb: &str, unit: &str| run("systemctl", &[verb, unit].map(OsStr::new));
+    for unit in UNITS {
+        if systemctl("is-failed", unit).is_ok_and(|output| output.success) {
+            tracing::warn!("{unit} had failed; it is started again");
+            // Without it, a unit that failed too often in a row is not started.
+            let _ = systemctl("reset-failed", unit);
+            let _ = systemctl("start", unit);
+        }
+    }
 }
 
 /// `false` when no sshd listens.
@@ -96,6 +112,27 @@ fn wait_for_answer(addresses: &[SocketAddr]) -> Result<(), String> {
         thread::sleep(RETRY);
     }
     Ok(())
+}
+
+/// Asks as a client that has never been here, up to the certificate: ssh's own tool knows every key exchange that
+/// this sshd may insist on.
+pub(crate) fn shown_certificate(addresses: &[SocketAddr], kind: &str) -> Shown {
+    let Some(address) = addresses.iter().find(|address| answers(address)) else { return Shown::Nobody };
+    let (ip, port) = (address.ip().to_string(), address.port().to_string());
+    let question = ["-c", "-t", kind, "-T", "5", "-p", &port, &ip].map(OsStr::new);
+    // A busy sshd drops connections at random (MaxStartups).
+    for _ in 0..SCANS {
+        match run("ssh-keyscan", &question) {
+            Ok(output) => {
+                if let Some(blob) = shown::in_scan(&output.stdout) {
+                    return Shown::Certificate(blob);
+                }
+            }
+            Err(error) => return Shown::Unknown(format!("ssh-keyscan: {error}")),
+        }
+        thread::sleep(SCAN_PAUSE);
+    }
+    Shown::Nothing
 }
 
 fn answers(address: &SocketAddr) -> bool {

@@ -9,6 +9,8 @@ use sallyport_domain::PosixName;
 use super::{Elsewhere, Tools};
 use crate::principals::ExpiryNotation;
 use crate::sessions::SessionsLeft;
+use crate::sshd::shown::Shown;
+use crate::sshd::watchman::Watchman;
 
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own for a test to turn")]
@@ -17,6 +19,7 @@ pub(crate) struct FakeTools {
     pub(crate) elsewhere: BTreeMap<String, Elsewhere>,
     pub(crate) main_sudoers_refused: Option<PathBuf>,
     pub(crate) no_visudo: bool,
+    pub(crate) no_watchman: bool,
     /// sshd -t fails while this file exists.
     pub(crate) sshd_refuses_while: Option<PathBuf>,
     /// What sshd -T says about our keywords; `None`: what our drop-in says.
@@ -27,6 +30,8 @@ pub(crate) struct FakeTools {
     pub(crate) drop_in: Option<PathBuf>,
     pub(crate) reload_fails: bool,
     pub(crate) sessions_stay: bool,
+    /// What sshd shows; `None`: no sshd runs.
+    pub(crate) shown: Option<Shown>,
     pub(crate) sudo_grants_nothing: bool,
 }
 
@@ -114,6 +119,21 @@ impl Tools for FakeTools {
     fn reload_sshd(&self) -> Result<(), String> {
         self.note("reload".into());
         if self.reload_fails { Err("no".into()) } else { Ok(()) }
+    }
+
+    fn revive_sshd(&self) -> Result<(), String> {
+        let done = self.reload_sshd();
+        self.note("revive".into());
+        done
+    }
+
+    fn shown_host_certificate(&self, kind: &str) -> Shown {
+        self.note(format!("shown {kind}"));
+        self.shown.clone().unwrap_or(Shown::Nobody)
+    }
+
+    fn post_watchman(&self) -> Result<Watchman, String> {
+        if self.no_watchman { Err("no more processes".into()) } else { Ok(Watchman::default()) }
     }
 
     fn end_sessions(&self, name: &PosixName, uid: u32) -> Result<(), SessionsLeft> {

@@ -12,6 +12,8 @@ use crate::paths::Paths;
 use crate::principals::ExpiryNotation;
 use crate::sessions::{self, SessionsLeft};
 use crate::sshd::reload;
+use crate::sshd::shown::Shown;
+use crate::sshd::watchman::Watchman;
 
 /// From this version on sshd takes a `Z` at the end of expiry-time.
 const UTC_SINCE: (u32, u32) = (9, 1);
@@ -144,6 +146,24 @@ impl Tools for RealTools {
     fn reload_sshd(&self) -> Result<(), String> {
         let addresses = reload::listen_addresses(&self.effective_sshd("root")?);
         reload::reload(&self.paths, &addresses)
+    }
+
+    fn revive_sshd(&self) -> Result<(), String> {
+        if self.paths.systemd().exists() {
+            reload::start_failed_unit();
+        }
+        self.reload_sshd()
+    }
+
+    fn shown_host_certificate(&self, kind: &str) -> Shown {
+        match self.effective_sshd("root") {
+            Ok(effective) => reload::shown_certificate(&reload::listen_addresses(&effective), kind),
+            Err(why) => Shown::Unknown(why),
+        }
+    }
+
+    fn post_watchman(&self) -> Result<Watchman, String> {
+        Watchman::post().map_err(|error| error.to_string())
     }
 
     fn end_sessions(&self, name: &PosixName, uid: u32) -> Result<(), SessionsLeft> {

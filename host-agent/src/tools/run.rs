@@ -10,6 +10,9 @@ const POLL: Duration = Duration::from_millis(2);
 /// Nothing that we read is longer.
 const LONGEST_OUTPUT: u64 = 1024 * 1024;
 
+/// Where programs are looked for, whatever started us.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// What a program said.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
@@ -37,7 +40,7 @@ pub(crate) fn run(program: &str, arguments: &[&OsStr]) -> io::Result<Output> {
         .args(arguments)
         .env_clear()
         .env("LC_ALL", "C")
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("PATH", PATH)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
