@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use sallyport_audit::{Event, EventName};
 use sallyport_domain::{GroupId, RequestId, ResourceId, TenantId};
 use sallyport_scim::{
-    Filter, Group, Kind, Lookup, MemberChange, MemberRef, Operation, ScimError, apply, parse_group,
+    Filter, Group, Kind, Lookup, Member, MemberChange, MemberRef, Meta, Operation, ScimError, apply,
+    parse_group, render_group,
 };
 use sallyport_store::{
     self as store, GrantRow, GroupRow, PersonRow, ReadTx, ResourceLabel, ResourceRow, StoreError, WriteTx,
@@ -442,16 +443,20 @@ fn scan(tx: &dyn ReadTx, tenant: TenantId, filter: &Filter) -> Result<Vec<GroupR
     let everything = tx.groups(tenant, 0, usize::MAX)?;
     let mut found = Vec::new();
     for row in everything.items {
-        let mut document = row.document.clone();
-        document.insert("id".to_owned(), row.id.to_string().into());
-        if filter.names("members") {
-            let members =
-                tx.members(row.id)?.into_iter().map(|id| serde_json::json!({"value": id})).collect();
-            document.insert("members".to_owned(), Value::Array(members));
-        }
+        let members = if filter.names("members") { Some(tx.members(row.id)?) } else { None };
+        let document = rendered(&row, members);
         if filter.matches(Kind::Group, &document) {
             found.push(row);
         }
     }
     Ok(found)
+}
+
+/// As filters see it: with `id`, `meta`, all its schemas, and the members where they are asked about.
+fn rendered(row: &GroupRow, members: Option<Vec<ResourceId>>) -> Map<String, Value> {
+    // Nobody can filter by addresses: they depend on who asks.
+    let meta = Meta { created: row.created_at, last_modified: row.modified_at, location: String::new() };
+    let member = |id: ResourceId| Member { id: id.to_string(), display: None, location: None };
+    let members: Option<Vec<_>> = members.map(|ids| ids.into_iter().map(member).collect());
+    render_group(&row.document, &row.id.to_string(), members.as_deref(), &meta)
 }

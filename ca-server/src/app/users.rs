@@ -3,7 +3,8 @@
 use sallyport_audit::EventName;
 use sallyport_domain::{RequestId, ResourceId, TenantId};
 use sallyport_scim::{
-    Filter, Kind, Lookup, Operation, Page, ScimError, User, apply, parse_user, parse_user_replacing,
+    Filter, Kind, Lookup, Meta, Operation, Page, ScimError, User, apply, parse_user, parse_user_replacing,
+    render_user,
 };
 use sallyport_store::{self as store, ReadTx, ResourceRow, StoreError, WriteTx};
 use serde_json::{Map, Value};
@@ -180,7 +181,7 @@ fn list(
         Some(Lookup::Id(id)) => by_id(tx, tenant, &id)?,
         Some(Lookup::IdAndManager { id, .. }) => {
             let mut found = by_id(tx, tenant, &id)?;
-            found.retain(|row| filter.matches(Kind::User, &with_id(row)));
+            found.retain(|row| filter.matches(Kind::User, &rendered(row)));
             found
         }
         _ => scan(tx, tenant, filter)?,
@@ -199,7 +200,7 @@ fn scan(tx: &dyn ReadTx, tenant: TenantId, filter: &Filter) -> Result<Vec<Resour
     loop {
         let page = tx.resources(tenant, skip, SCAN)?;
         let read = page.items.len();
-        found.extend(page.items.into_iter().filter(|row| filter.matches(Kind::User, &with_id(row))));
+        found.extend(page.items.into_iter().filter(|row| filter.matches(Kind::User, &rendered(row))));
         if read < SCAN {
             return Ok(found);
         }
@@ -207,10 +208,11 @@ fn scan(tx: &dyn ReadTx, tenant: TenantId, filter: &Filter) -> Result<Vec<Resour
     }
 }
 
-fn with_id(row: &ResourceRow) -> Map<String, Value> {
-    let mut document = row.document.clone();
-    document.insert("id".to_owned(), row.id.to_string().into());
-    document
+/// As filters see it: with `id`, `meta` and all its schemas.
+fn rendered(row: &ResourceRow) -> Map<String, Value> {
+    // Nobody can filter by the address: it depends on who asks.
+    let meta = Meta { created: row.created_at, last_modified: row.modified_at, location: String::new() };
+    render_user(&row.document, &row.id.to_string(), &meta)
 }
 
 /// The page of a list that is in memory already.

@@ -2,6 +2,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use axum::Extension;
+use axum::http::uri::Scheme;
 use sallyport_client::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -9,7 +11,7 @@ use tokio::sync::watch;
 use super::load_config;
 use super::start::{Ownership, start};
 use crate::app::SharedClock;
-use crate::config::Surface;
+use crate::config::{Surface, Tls};
 use crate::http::router;
 use crate::jobs;
 use crate::serve::{Limits, bind, bind_socket, check_tls};
@@ -31,7 +33,8 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     for listen in &config.listen {
         let bound = bind(listen, &config.tls_path(), app.clock(), Limits::NETWORK).await?;
         eprintln!("listening on {}", bound.url());
-        let routes = router(&app, &bound.listen.surfaces);
+        let scheme = if bound.listen.tls == Tls::Plain { Scheme::HTTP } else { Scheme::HTTPS };
+        let routes = router(&app, &bound.listen.surfaces).layer(Extension(scheme));
         running.spawn(bound.serve(routes, stop.clone()));
     }
     let admin = router(&app, &[Surface::Admin].into());

@@ -120,6 +120,14 @@ impl Filter {
         }
     }
 
+    /// Refuses what RFC 7644 section 3.4.2.2 refuses: an order of booleans or of binary values.
+    ///
+    /// # Errors
+    /// [`ScimError::InvalidFilter`].
+    pub fn check(&self, kind: Kind) -> Result<(), ScimError> {
+        matching::check(self, kind).map_err(ScimError::InvalidFilter)
+    }
+
     /// How many conditions are evaluated at most.
     pub(crate) fn terms(&self) -> usize {
         match self {

@@ -23,6 +23,7 @@ mod project;
 mod render;
 mod resource;
 mod schema;
+mod search;
 
 pub use error::ScimError;
 pub use filter::{Filter, Lookup};
@@ -33,3 +34,4 @@ pub use project::Projection;
 pub use render::{Member, Meta, render_group, render_user};
 pub use resource::{Group, MemberRef, User, parse_group, parse_user, parse_user_replacing};
 pub use schema::{ENTERPRISE_USER, GROUP, Kind, SALLYPORT_USER, USER, fold_case};
+pub use search::Parameters;

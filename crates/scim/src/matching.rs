@@ -19,6 +19,54 @@ pub(crate) fn element(filter: &Filter, attribute: Option<&'static Attribute>, va
     evaluate(filter, Scope::Element(attribute, value))
 }
 
+/// Whether every comparison means something for the attribute that it is about, as far as we know the attribute.
+pub(crate) fn check(filter: &Filter, kind: Kind) -> Result<(), String> {
+    check_within(filter, &|attr| Place::find(kind, &Map::new(), attr).attribute)
+}
+
+fn check_within(
+    filter: &Filter,
+    find: &dyn Fn(&AttrPath) -> Option<&'static Attribute>,
+) -> Result<(), String> {
+    match filter {
+        Filter::And(terms) | Filter::Or(terms) => terms.iter().try_for_each(|term| check_within(term, find)),
+        Filter::Not(inner) => check_within(inner, find),
+        Filter::Present(target) => target_of(target, find).map(drop),
+        Filter::Compare { target, op, value: _ } => {
+            let attribute = target_of(target, find)?;
+            let unordered = attribute.is_some_and(|known| matches!(known.kind, Type::Binary | Type::Boolean));
+            let order = matches!(
+                op,
+                Compare::Greater | Compare::GreaterOrEqual | Compare::Less | Compare::LessOrEqual
+            );
+            if unordered && order {
+                return Err(format!("{op} does not apply to {target}"));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The attribute at the end of a path, where it is known; the filter on the way there is checked as well.
+fn target_of(
+    target: &Path,
+    find: &dyn Fn(&AttrPath) -> Option<&'static Attribute>,
+) -> Result<Option<&'static Attribute>, String> {
+    let below = |found: Option<&'static Attribute>, sub: Option<&str>| match sub {
+        Some(sub) => found.and_then(|found| found.sub(sub)),
+        None => found,
+    };
+    Ok(match target {
+        Path::Attr(attr) => below(find(attr), attr.sub.as_deref()),
+        Path::Extension(_) => None,
+        Path::Values { attr, filter, sub } => {
+            let found = find(attr);
+            check_within(filter, &|inner| found.and_then(|found| found.sub(&inner.name)))?;
+            below(found, sub.as_deref())
+        }
+    })
+}
+
 /// What attribute names are relative to.
 #[derive(Clone, Copy)]
 enum Scope<'a> {

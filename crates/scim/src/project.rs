@@ -38,6 +38,12 @@ impl Projection {
         listed && !self.without.iter().any(|path| matches!(path, Path::Attr(attr) if attr.is(attribute)))
     }
 
+    /// Whether the client named this top-level attribute, or a part of it, among those that it wants.
+    #[must_use]
+    pub fn names(&self, attribute: &str) -> bool {
+        self.only.is_some() && self.wants(attribute)
+    }
+
     /// What the client wants of a rendered resource.
     #[must_use]
     pub fn apply(&self, kind: Kind, resource: Map<String, Value>) -> Map<String, Value> {

@@ -64,13 +64,16 @@ fn render(kind: Kind, document: &Map<String, Value>, id: &str, meta: &Meta) -> M
     resource
 }
 
-/// The core schema, what the client declared, and every extension the document has by now.
+/// The core schema, every extension that the document has by now, and of those that the client declared the ones
+/// that this server announces: RFC 7643 section 3 lets no other stand here, and Entra declares one for groups that
+/// strict readers stumble over.
 fn schemas(kind: Kind, document: &Map<String, Value>) -> Vec<String> {
     let declared = key_of(document, "schemas").and_then(|key| document.get(key)).and_then(Value::as_array);
     let declared = declared.into_iter().flatten().filter_map(Value::as_str);
+    let announced = declared.filter_map(|urn| kind.extension(urn).map(|(urn, _)| urn));
     let used = document.keys().map(String::as_str).filter(|key| key.contains(':'));
     let mut schemas: Vec<String> = Vec::new();
-    for urn in std::iter::once(kind.urn()).chain(declared).chain(used) {
+    for urn in std::iter::once(kind.urn()).chain(announced).chain(used) {
         if !schemas.iter().any(|known| known.eq_ignore_ascii_case(urn)) {
             schemas.push(urn.to_owned());
         }

@@ -1,5 +1,7 @@
 //! What Entra's provisioning service sends, to the letter, over HTTP.
 
+mod foreign;
+
 use anyhow::{Context as _, Result};
 use reqwest::Method;
 use sallyport_entra_sim::Sim;

@@ -1,7 +1,8 @@
 use axum::extract::Path;
-use sallyport_scim::{ScimError, discovery, list_response};
+use sallyport_scim::{Parameters, ScimError, discovery, list_response};
 use serde_json::Value;
 
+use super::query::Query;
 use super::reply::{Base, Reply, ScimFailure};
 use crate::app::ScimConnection;
 
@@ -9,8 +10,12 @@ pub(super) async fn service_provider_config(_: ScimConnection, base: Base) -> Re
     Reply::ok(discovery::service_provider_config(base.as_str()))
 }
 
-pub(super) async fn resource_types(_: ScimConnection, base: Base) -> Reply {
-    listed(discovery::resource_types(base.as_str()))
+pub(super) async fn resource_types(
+    _: ScimConnection,
+    Query(query): Query,
+    base: Base,
+) -> Result<Reply, ScimFailure> {
+    listed(&query, discovery::resource_types(base.as_str()))
 }
 
 pub(super) async fn resource_type(
@@ -21,8 +26,12 @@ pub(super) async fn resource_type(
     one(discovery::resource_type_by_id(base.as_str(), &id))
 }
 
-pub(super) async fn schemas(_: ScimConnection, base: Base) -> Reply {
-    listed(discovery::schemas(base.as_str()))
+pub(super) async fn schemas(
+    _: ScimConnection,
+    Query(query): Query,
+    base: Base,
+) -> Result<Reply, ScimFailure> {
+    listed(&query, discovery::schemas(base.as_str()))
 }
 
 pub(super) async fn schema(
@@ -33,9 +42,13 @@ pub(super) async fn schema(
     one(discovery::schema_by_id(base.as_str(), &id))
 }
 
-fn listed(all: Vec<Value>) -> Reply {
+/// Whole, whatever is asked: RFC 7644 section 4 forbids filters here and has everything else ignored.
+fn listed(query: &Parameters, all: Vec<Value>) -> Result<Reply, ScimFailure> {
+    if query.has_filter() {
+        return Err(ScimFailure::FilteredDiscovery);
+    }
     let total = all.len();
-    Reply::ok(list_response(all, total, 1))
+    Ok(Reply::ok(list_response(all, total, 1)))
 }
 
 fn one(found: Option<Value>) -> Result<Reply, ScimFailure> {

@@ -1,23 +1,24 @@
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use sallyport_domain::ResourceId;
-use sallyport_scim::{Kind, Member, Meta, Projection, list_response, parse_patch, render_group};
+use sallyport_scim::{Kind, Member, Meta, Parameters, Projection, list_response, parse_patch, render_group};
 use sallyport_store::GroupRow;
 use serde_json::Value;
 
+use super::query::Query;
 use super::reply::{Base, Object, Reply, ScimFailure};
-use super::{ReadQuery, resource_id};
+use super::{list_query, resource_id};
 use crate::app::{App, GroupWrite, ScimConnection, ShowMembers};
 use crate::http::RequestTag;
 
 /// The attribute that may be large, and is loaded only where it is shown.
-const MEMBERS: &str = "members";
+pub(super) const MEMBERS: &str = "members";
 
 pub(super) async fn create(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Query(query): Query<ReadQuery>,
+    Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
@@ -31,7 +32,7 @@ pub(super) async fn read(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     Path(id): Path<String>,
-    Query(query): Query<ReadQuery>,
+    Query(query): Query,
     base: Base,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
@@ -41,15 +42,24 @@ pub(super) async fn read(
 
 pub(super) async fn list(
     State(app): State<App>,
-    ScimConnection { tenant }: ScimConnection,
-    Query(query): Query<ReadQuery>,
+    connection: ScimConnection,
+    Query(query): Query,
     base: Base,
 ) -> Result<Reply, ScimFailure> {
-    let (projection, asked) = (query.projection()?, query.list()?);
-    let start = asked.page.start_index;
-    let page = app.list_groups(tenant, asked, projection.wants(MEMBERS)).await?;
+    listed(&app, connection, &query, &base).await
+}
+
+pub(super) async fn listed(
+    app: &App,
+    ScimConnection { tenant }: ScimConnection,
+    asked: &Parameters,
+    base: &Base,
+) -> Result<Reply, ScimFailure> {
+    let (projection, query) = (asked.projection()?, list_query(asked, &[Kind::Group])?);
+    let start = query.page.start_index;
+    let page = app.list_groups(tenant, query, projection.wants(MEMBERS)).await?;
     let resources =
-        page.items.iter().map(|read| shown(&read.row, read.members.as_deref(), &base, &projection)).collect();
+        page.items.iter().map(|read| shown(&read.row, read.members.as_deref(), base, &projection)).collect();
     Ok(Reply::ok(list_response(resources, page.total, start)))
 }
 
@@ -58,11 +68,13 @@ pub(super) async fn replace(
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
     Path(id): Path<String>,
+    Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
+    let projection = query.projection()?;
     let write = app.replace_group(tenant, request, resource_id(&id)?, body).await?;
-    Ok(written(&write, &base, &Projection::default()))
+    Ok(written(&write, &base, &projection))
 }
 
 pub(super) async fn patch(
@@ -70,13 +82,13 @@ pub(super) async fn patch(
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
     Path(id): Path<String>,
-    Query(query): Query<ReadQuery>,
+    Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
     let operations = parse_patch(&body)?;
-    let show = match (projection.wants(MEMBERS), query.attributes.is_some()) {
+    let show = match (projection.wants(MEMBERS), projection.names(MEMBERS)) {
         (false, _) => ShowMembers::No,
         (true, true) => ShowMembers::All,
         (true, false) => ShowMembers::IfFew,
@@ -104,7 +116,12 @@ fn written(write: &GroupWrite, base: &Base, projection: &Projection) -> Reply {
     Reply::ok(shown(&write.row, members, base, projection))
 }
 
-fn shown(row: &GroupRow, members: Option<&[ResourceId]>, base: &Base, projection: &Projection) -> Value {
+pub(super) fn shown(
+    row: &GroupRow,
+    members: Option<&[ResourceId]>,
+    base: &Base,
+    projection: &Projection,
+) -> Value {
     let meta = Meta {
         created: row.created_at,
         last_modified: row.modified_at,

@@ -1,22 +1,31 @@
 //! SCIM 2.0 (RFC 7644) for the directory's writer.
 
+mod address;
 mod auth;
 mod discovery;
 mod groups;
+mod query;
 mod reply;
+mod search;
 mod users;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{any, get, post};
 use sallyport_protocol::path;
-use sallyport_scim::{Filter, Page, Projection, ScimError};
-use serde::Deserialize;
+use sallyport_scim::{Kind, Parameters, ScimError};
 
 use crate::app::{App, ListQuery};
 use reply::ScimFailure;
 
 pub(super) fn routes() -> Router<App> {
-    let routes = Router::new()
+    let nested = Router::new().nest(path::SCIM, table().fallback(address::elsewhere));
+    // Not a route of its own: axum does not count the bare slash among what is nested.
+    Router::route(nested, &format!("{}/", path::SCIM), any(address::elsewhere))
+}
+
+/// Relative to the root of SCIM.
+fn table() -> Router<App> {
+    Router::new()
         .route("/Users", get(users::list).post(users::create))
         .route("/Users/{id}", get(users::read).put(users::replace).patch(users::patch).delete(users::delete))
         .route("/Groups", get(groups::list).post(groups::create))
@@ -29,31 +38,18 @@ pub(super) fn routes() -> Router<App> {
         .route("/ResourceTypes/{id}", get(discovery::resource_type))
         .route("/Schemas", get(discovery::schemas))
         .route("/Schemas/{id}", get(discovery::schema))
+        .route("/.search", post(search::everything))
+        .route("/Groups/.search", post(search::groups))
+        .route("/Users/.search", post(search::users))
+        .route("/Bulk", any(reply::not_implemented))
+        .route("/Me", any(reply::not_implemented))
         .fallback(reply::not_found)
-        .method_not_allowed_fallback(reply::method_not_allowed);
-    Router::new().nest(path::SCIM, routes)
+        .method_not_allowed_fallback(reply::method_not_allowed)
 }
 
-/// The query of a read. Keys that we do not know are ignored: Entra's Tenant URL may carry flags.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReadQuery {
-    attributes: Option<String>,
-    excluded_attributes: Option<String>,
-    filter: Option<String>,
-    start_index: Option<String>,
-    count: Option<String>,
-}
-
-impl ReadQuery {
-    fn projection(&self) -> Result<Projection, ScimError> {
-        Projection::parse(self.attributes.as_deref(), self.excluded_attributes.as_deref())
-    }
-
-    fn list(&self) -> Result<ListQuery, ScimError> {
-        let filter = self.filter.as_deref().map(str::parse::<Filter>).transpose()?;
-        Ok(ListQuery { filter, page: Page::parse(self.start_index.as_deref(), self.count.as_deref())? })
-    }
+/// A list as its parameters ask for it, of resources of these kinds.
+fn list_query(asked: &Parameters, kinds: &[Kind]) -> Result<ListQuery, ScimError> {
+    Ok(ListQuery { filter: asked.filter(kinds)?, page: asked.page()? })
 }
 
 /// The id in a path; anything that is no id of ours is not found.

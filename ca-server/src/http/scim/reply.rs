@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::uri::Scheme;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sallyport_protocol::ProblemCode;
@@ -12,7 +13,7 @@ use sallyport_scim::{ScimError, error_body};
 use sallyport_store::StoreError;
 use serde_json::{Map, Value};
 
-use crate::app::{AppError, DirectoryError};
+use crate::app::{AppError, DirectoryError, ScimConnection};
 use crate::log::Chain;
 
 const MEDIA_TYPE: &str = "application/scim+json";
@@ -47,8 +48,10 @@ impl IntoResponse for Reply {
 #[derive(Debug)]
 pub enum ScimFailure {
     Busy,
+    FilteredDiscovery,
     Internal,
     MethodNotAllowed,
+    NotImplemented,
     Scim(ScimError),
     TooLarge,
     Unauthorized,
@@ -90,8 +93,14 @@ impl IntoResponse for ScimFailure {
     fn into_response(self) -> Response {
         let (status, body) = match self {
             Self::Busy => (429, error_body(429, None, "the server is busy; try again")),
+            Self::FilteredDiscovery => {
+                (403, error_body(403, None, "descriptions of the service cannot be filtered"))
+            }
             Self::Internal => (500, error_body(500, None, "something failed inside; try again")),
             Self::MethodNotAllowed => (405, error_body(405, None, "this address does not know that method")),
+            Self::NotImplemented => {
+                (501, error_body(501, None, "this server has no bulk operations and no /Me"))
+            }
             Self::Scim(error) => (error.status(), error.body()),
             Self::TooLarge => (413, error_body(413, None, "a body is 1 MiB at most")),
             Self::Unauthorized => {
@@ -117,6 +126,11 @@ pub(super) async fn not_found() -> ScimFailure {
 
 pub(super) async fn method_not_allowed() -> ScimFailure {
     ScimFailure::MethodNotAllowed
+}
+
+/// What RFC 7644 lets a server leave out, and asks it to say so about (sections 3.7 and 3.11).
+pub(super) async fn not_implemented(_: ScimConnection) -> ScimFailure {
+    ScimFailure::NotImplemented
 }
 
 /// A JSON object as a body, whatever the Content-Type says.
@@ -149,8 +163,9 @@ impl<S: Sync> FromRequestParts<S> for Base {
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let host = header("host").filter(|host| host.len() <= 255).unwrap_or("localhost");
         // Only a label in an answer: nothing is decided by it, so the proxy's word is good enough.
-        let scheme = header("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https"));
-        let scheme = scheme.unwrap_or("https");
+        let forwarded = header("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https"));
+        let own = parts.extensions.get::<Scheme>().map_or("https", Scheme::as_str);
+        let scheme = forwarded.unwrap_or(own);
         Ok(Self(format!("{scheme}://{host}{}", sallyport_protocol::path::SCIM)))
     }
 }

@@ -1,11 +1,12 @@
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use sallyport_scim::{Kind, Meta, Projection, list_response, parse_patch, render_user};
+use sallyport_scim::{Kind, Meta, Parameters, Projection, list_response, parse_patch, render_user};
 use sallyport_store::ResourceRow;
 use serde_json::Value;
 
+use super::query::Query;
 use super::reply::{Base, Object, Reply, ScimFailure};
-use super::{ReadQuery, resource_id};
+use super::{list_query, resource_id};
 use crate::app::{App, ScimConnection};
 use crate::http::RequestTag;
 
@@ -13,12 +14,14 @@ pub(super) async fn create(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
+    Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
+    let projection = query.projection()?;
     let row = app.create_user(tenant, request, body).await?;
     let location = base.of(Kind::User.endpoint(), row.id);
-    let body = shown(&row, &base, &Projection::default());
+    let body = shown(&row, &base, &projection);
     Ok(Reply { status: StatusCode::CREATED, body, location: Some(location) })
 }
 
@@ -26,7 +29,7 @@ pub(super) async fn read(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     Path(id): Path<String>,
-    Query(query): Query<ReadQuery>,
+    Query(query): Query,
     base: Base,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
@@ -36,14 +39,23 @@ pub(super) async fn read(
 
 pub(super) async fn list(
     State(app): State<App>,
-    ScimConnection { tenant }: ScimConnection,
-    Query(query): Query<ReadQuery>,
+    connection: ScimConnection,
+    Query(query): Query,
     base: Base,
 ) -> Result<Reply, ScimFailure> {
-    let (projection, asked) = (query.projection()?, query.list()?);
-    let start = asked.page.start_index;
-    let page = app.list_users(tenant, asked).await?;
-    let resources = page.items.iter().map(|row| shown(row, &base, &projection)).collect();
+    listed(&app, connection, &query, &base).await
+}
+
+pub(super) async fn listed(
+    app: &App,
+    ScimConnection { tenant }: ScimConnection,
+    asked: &Parameters,
+    base: &Base,
+) -> Result<Reply, ScimFailure> {
+    let (projection, query) = (asked.projection()?, list_query(asked, &[Kind::User])?);
+    let start = query.page.start_index;
+    let page = app.list_users(tenant, query).await?;
+    let resources = page.items.iter().map(|row| shown(row, base, &projection)).collect();
     Ok(Reply::ok(list_response(resources, page.total, start)))
 }
 
@@ -52,11 +64,13 @@ pub(super) async fn replace(
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
     Path(id): Path<String>,
+    Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
+    let projection = query.projection()?;
     let row = app.replace_user(tenant, request, resource_id(&id)?, body).await?;
-    Ok(Reply::ok(shown(&row, &base, &Projection::default())))
+    Ok(Reply::ok(shown(&row, &base, &projection)))
 }
 
 pub(super) async fn patch(
@@ -64,12 +78,14 @@ pub(super) async fn patch(
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
     Path(id): Path<String>,
+    Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
+    let projection = query.projection()?;
     let operations = parse_patch(&body)?;
     let row = app.patch_user(tenant, request, resource_id(&id)?, operations).await?;
-    Ok(Reply::ok(shown(&row, &base, &Projection::default())))
+    Ok(Reply::ok(shown(&row, &base, &projection)))
 }
 
 pub(super) async fn delete(
@@ -82,7 +98,7 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn shown(row: &ResourceRow, base: &Base, projection: &Projection) -> Value {
+pub(super) fn shown(row: &ResourceRow, base: &Base, projection: &Projection) -> Value {
     let meta = Meta {
         created: row.created_at,
         last_modified: row.modified_at,

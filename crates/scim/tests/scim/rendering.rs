@@ -44,6 +44,11 @@ fn schemas_are_completed_from_what_is_there() {
     let made = user(json!({"userName": "a", "urn:x:2.0:User": {"b": 1}}));
     let resource = render_user(made.document(), "1", &meta("Users/1"));
     assert_eq!(resource["schemas"], json!([CORE, "urn:x:2.0:User"]));
+    let declared = json!([ENTERPRISE.to_uppercase(), "urn:typo:2.0User", CORE.to_lowercase()]);
+    let made = user(json!({"userName": "a", "schemas": declared}));
+    assert_eq!(made.document()["schemas"], declared, "kept as it was written");
+    let resource = render_user(made.document(), "1", &meta("Users/1"));
+    assert_eq!(resource["schemas"], json!([CORE, ENTERPRISE]), "shown as it is announced");
 }
 
 #[test]

@@ -1,0 +1,44 @@
+//! `POST /.search`: a read whose filter is too long, or too private, for an address.
+
+use axum::extract::State;
+use sallyport_scim::{Kind, Parameters, list_response};
+
+use super::reply::{Base, Object, Reply, ScimFailure};
+use super::{groups, list_query, users};
+use crate::app::{App, Found, ScimConnection};
+
+pub(super) async fn users(
+    State(app): State<App>,
+    connection: ScimConnection,
+    base: Base,
+    Object(body): Object,
+) -> Result<Reply, ScimFailure> {
+    users::listed(&app, connection, &Parameters::from_body(&body)?, &base).await
+}
+
+pub(super) async fn groups(
+    State(app): State<App>,
+    connection: ScimConnection,
+    base: Base,
+    Object(body): Object,
+) -> Result<Reply, ScimFailure> {
+    groups::listed(&app, connection, &Parameters::from_body(&body)?, &base).await
+}
+
+/// Users before groups.
+pub(super) async fn everything(
+    State(app): State<App>,
+    ScimConnection { tenant }: ScimConnection,
+    base: Base,
+    Object(body): Object,
+) -> Result<Reply, ScimFailure> {
+    let asked = Parameters::from_body(&body)?;
+    let (projection, query) = (asked.projection()?, list_query(&asked, &[Kind::User, Kind::Group])?);
+    let start = query.page.start_index;
+    let page = app.search(tenant, query, projection.wants(groups::MEMBERS)).await?;
+    let resources = page.items.iter().map(|found| match found {
+        Found::Group(read) => groups::shown(&read.row, read.members.as_deref(), &base, &projection),
+        Found::User(row) => users::shown(row, &base, &projection),
+    });
+    Ok(Reply::ok(list_response(resources.collect(), page.total, start)))
+}
