@@ -1,0 +1,89 @@
+//! .NET's regular expressions on fancy-regex: what both read alike is handed over, what they read differently is
+//! written differently for one of them, and the rest is refused by name.
+
+mod class;
+mod emit;
+mod parse;
+mod search;
+mod substitute;
+mod tree;
+mod units;
+
+use std::fmt;
+
+use fancy_regex::RegexBuilder;
+
+use crate::error::Problem;
+use crate::limits;
+use parse::find_group;
+use tree::GroupName;
+
+pub(crate) use search::{Budget, Out};
+pub(crate) use units::{narrowed, widened};
+
+/// A compiled regular expression.
+#[derive(Clone)]
+pub(crate) struct Pattern {
+    source: String,
+    regex: fancy_regex::Regex,
+    groups: Vec<GroupName>,
+    /// Where the engine has each group; `None` for those that cannot be asked.
+    indices: Vec<Option<usize>>,
+    ignores_case: bool,
+}
+
+/// A group as the engine counts them; 0 is the whole match.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Group(usize);
+
+impl Pattern {
+    pub(crate) fn compile(source: &str) -> Result<Self, Problem> {
+        if source.len() > limits::PATTERN_BYTES {
+            let longest = limits::PATTERN_BYTES;
+            return Err(Problem::Pattern(format!("it is longer than {longest} bytes")));
+        }
+        let parsed = parse::parse(&widened(source)).map_err(|refusal| Problem::Pattern(refusal.text()))?;
+        let emitted = emit::emit(&parsed.regex, parsed.groups.len(), &parsed.references);
+        let built = RegexBuilder::new(&emitted.text)
+            .backtrack_limit(limits::BACKTRACKS)
+            .delegate_size_limit(limits::COMPILED_BYTES)
+            .delegate_dfa_size_limit(limits::COMPILED_BYTES)
+            .max_prog_size(limits::COMPILED_BYTES / 64)
+            .build();
+        let regex = built
+            .map_err(|_| Problem::Pattern("it is too large, or too complicated a look-behind".to_owned()))?;
+        Ok(Self {
+            source: source.to_owned(),
+            regex,
+            groups: parsed.groups,
+            indices: emitted.indices,
+            ignores_case: parsed.ignores_case,
+        })
+    }
+
+    /// The group of this name; a number is a name too.
+    pub(crate) fn group(&self, name: &str) -> Result<Group, Problem> {
+        let asked = GroupName::read(name);
+        if asked == GroupName::Number(0) {
+            return Ok(Group(0));
+        }
+        let unknown = || Problem::UnknownGroup(name.chars().take(64).collect());
+        let found = find_group(&self.groups, &asked).ok_or_else(unknown)?;
+        let index = self.indices.get(found).copied().flatten();
+        index.map(Group).ok_or_else(|| Problem::UnreachableGroup(name.to_owned()))
+    }
+
+    /// The group with the highest number, which `$+` means: the last named one, else the last unnamed one.
+    fn last_group(&self) -> Result<Group, Problem> {
+        match self.groups.len() {
+            0 => Ok(Group(0)),
+            count => self.group(&count.to_string()),
+        }
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pattern").field(&self.source).finish()
+    }
+}

@@ -1,0 +1,80 @@
+//! Files of expressions with their values: Microsoft's own examples, and others made with .NET.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use sallyport_mapping::{AttributeMap, Expression, NameMapping, Value};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vector {
+    expression: String,
+    #[serde(default)]
+    attributes: BTreeMap<String, serde_json::Value>,
+    value: serde_json::Value,
+    /// What Microsoft's page gives instead, and why it cannot be right.
+    page_says: Option<String>,
+    why: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Names {
+    expression: String,
+    names: BTreeMap<String, String>,
+}
+
+#[test]
+fn microsofts_examples_have_their_values() {
+    let vectors: Vec<Vector> = read("microsoft.json");
+    let wrong = vectors.iter().filter(|vector| vector.page_says.is_some()).count();
+    assert_eq!(wrong, 2, "two of the page's outputs are impossible");
+    vectors.iter().for_each(check);
+}
+
+#[test]
+fn the_three_expressions_of_the_quickstart_give_their_names() {
+    for Names { expression, names } in read::<Vec<Names>>("names.json") {
+        let mapping = NameMapping::parse(&expression).expect("it is pasted as it stands on the page");
+        for (upn, name) in names {
+            let attributes: AttributeMap = [("userPrincipalName", upn.as_str())].into_iter().collect();
+            assert_eq!(mapping.name(&attributes).expect("it evaluates"), Some(name), "{expression} of {upn}");
+        }
+    }
+}
+
+fn check(vector: &Vector) {
+    let expression = Expression::parse(&vector.expression).unwrap_or_else(|error| {
+        panic!("{error}\n{}", error.caret());
+    });
+    let attributes: AttributeMap =
+        vector.attributes.iter().map(|(name, value)| (name, from_json(value))).collect();
+    let value = expression.evaluate(&attributes).unwrap_or_else(|error| panic!("{error}\n{}", error.caret()));
+    assert_eq!(value, from_json(&vector.value), "{}", vector.expression);
+    assert_eq!(vector.page_says.is_some(), vector.why.is_some());
+    assert!(vector.page_says.is_none() || vector.page_says != value.text(), "the page is right after all");
+    let printed = expression.to_string();
+    assert_eq!(Expression::parse(&printed).expect("what is printed parses"), expression, "{printed}");
+}
+
+fn from_json(value: &serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(value) => Value::Bool(*value),
+        serde_json::Value::Number(number) => Value::Number(number.as_i64().expect("whole numbers only")),
+        serde_json::Value::String(text) => Value::Text(text.clone()),
+        serde_json::Value::Array(items) => {
+            Value::List(items.iter().map(|item| item.as_str().expect("texts only").to_owned()).collect())
+        }
+        serde_json::Value::Object(_) => panic!("there are no objects in attributes"),
+    }
+}
+
+fn read<T: DeserializeOwned>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
+    let text = fs::read_to_string(&path).expect("the file is there");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
