@@ -48,9 +48,29 @@ pub enum Command {
     /// Tokens with which machines enrol.
     #[command(subcommand)]
     EnrollToken(EnrollToken),
+    /// How people's attributes become account names.
+    #[command(subcommand)]
+    Names(Names),
     /// The hash-chained record of everything that happened.
     #[command(subcommand)]
     Audit(Audit),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Names {
+    /// Evaluate an expression of Entra's mapping language. Reads nothing but its arguments.
+    Eval(NamesEval),
+}
+
+#[derive(Args, Debug)]
+pub struct NamesEval {
+    /// As in Entra's portal: `ToLower([userPrincipalName])`.
+    pub expression: String,
+    /// An attribute of the person; given several times, or as a JSON list, it has several values.
+    #[arg(long, env = "SALLYPORT_ATTR", value_name = "NAME=VALUE")]
+    pub attr: Vec<String>,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 #[derive(Args, Debug)]

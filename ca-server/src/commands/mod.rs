@@ -7,6 +7,7 @@ mod check;
 mod connections;
 mod doctor;
 mod init;
+mod names;
 mod serve;
 mod start;
 mod table;
@@ -29,6 +30,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Admin(asked) => admin::run(&cli.config, asked).await,
         Command::ScimToken(asked) => tokens::scim(&cli.config, asked).await,
         Command::EnrollToken(asked) => tokens::enroll(&cli.config, asked).await,
+        Command::Names(asked) => names::run(asked),
         Command::Audit(asked) => audit::run(&cli.config, asked).await,
     }
 }

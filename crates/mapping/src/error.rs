@@ -7,7 +7,6 @@ use crate::limits;
 #[error("{place}: {problem}")]
 pub struct MappingError {
     place: Place,
-    #[source]
     problem: Problem,
 }
 

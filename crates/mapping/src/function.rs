@@ -1,5 +1,4 @@
 /// The functions of the language.
-#[expect(clippy::upper_case_acronyms, reason = "IIF is how the language spells it")]
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Function {
     Append,

@@ -76,7 +76,7 @@ fn pieces(format: &str) -> Result<Vec<Piece>, Problem> {
                 }
             },
             '\\' => {
-                pieces.push(Piece::Text(chars.next().ok_or_else(|| refused("it ends with a backslash"))?))
+                pieces.push(Piece::Text(chars.next().ok_or_else(|| refused("it ends with a backslash"))?));
             }
             '%' if chars.peek().is_some_and(|next| *next != '%') => {}
             '%' => return Err(refused("a % in it stands before nothing")),
@@ -119,6 +119,7 @@ fn piece(c: char, count: usize) -> Result<Piece, Problem> {
 }
 
 /// `DateTimeStyles`: how a date is read.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in .NET too")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Styles {
     pub(super) leading: bool,

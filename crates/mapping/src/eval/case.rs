@@ -1,4 +1,4 @@
-//! ToLower, ToUpper and PCase. .NET maps character by character: no ß to SS, no final sigma.
+//! `ToLower`, `ToUpper` and `PCase`. .NET maps character by character: no ß to SS, no final sigma.
 
 use std::borrow::Cow;
 
@@ -84,7 +84,7 @@ pub(super) fn upper(source: &str) -> String {
 }
 
 impl<'a> Evaluation<'a, '_> {
-    pub(super) fn to_case(&mut self, call: &'a Call) -> Evaluated<Got<'a>> {
+    pub(super) fn in_case(&mut self, call: &'a Call) -> Evaluated<Got<'a>> {
         let source = self.text(call, 0)?;
         let name = self.text(call, 1)?.unwrap_or_default();
         let unknown = || at(call, 1, Problem::UnknownCulture(shortened(&name)));

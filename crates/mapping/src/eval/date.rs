@@ -1,4 +1,4 @@
-//! CDate, DateAdd, DateDiff, DateFromNum, NumFromDate, FormatDateTime.
+//! `CDate`, `DateAdd`, `DateDiff`, `DateFromNum`, `NumFromDate`, `FormatDateTime`.
 
 use jiff::civil::DateTime;
 

@@ -1,4 +1,4 @@
-//! NormalizeDiacritics: the letters of Microsoft's table and no others.
+//! `NormalizeDiacritics`: the letters of Microsoft's table and no others.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;

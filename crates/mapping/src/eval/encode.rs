@@ -1,4 +1,4 @@
-//! ConvertToBase64 and ConvertToUTF8Hex.
+//! `ConvertToBase64` and `ConvertToUTF8Hex`.
 
 use std::fmt::Write as _;
 

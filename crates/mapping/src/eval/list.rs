@@ -1,4 +1,4 @@
-//! Count, Item, RemoveDuplicates, Split, Coalesce, SelectUniqueValue and the role functions.
+//! `Count`, `Item`, `RemoveDuplicates`, `Split`, `Coalesce`, `SelectUniqueValue` and the role functions.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -47,9 +47,10 @@ impl<'a> Evaluation<'a, '_> {
     pub(super) fn split(&mut self, call: &'a Call) -> Evaluated<Got<'a>> {
         let (source, delimiter) = (self.text(call, 0)?, self.text(call, 1)?.unwrap_or_default());
         let Some(source) = source else { return Ok(null()) };
-        let parts: Vec<&str> = match delimiter.is_empty() {
-            true => vec![source.trim()],
-            false => source.split(delimiter.as_ref()).map(str::trim).take(limits::LIST_ITEMS + 1).collect(),
+        let parts: Vec<&str> = if delimiter.is_empty() {
+            vec![source.trim()]
+        } else {
+            source.split(delimiter.as_ref()).map(str::trim).take(limits::LIST_ITEMS + 1).collect()
         };
         Ok(Cow::Owned(Value::List(parts.into_iter().map(str::to_owned).collect())))
     }
@@ -107,7 +108,7 @@ fn role_object(role: &str) -> String {
     for c in role.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            _ if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ if c.is_control() => quoted.extend(["\\u", &format!("{:04x}", u32::from(c))]),
             _ => quoted.push(c),
         }
     }

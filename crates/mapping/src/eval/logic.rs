@@ -1,4 +1,4 @@
-//! IIF, Switch, Not, CBool, comparisons, and the questions whether something is there.
+//! `IIF`, `Switch`, `Not`, `CBool`, comparisons, and the questions whether something is there.
 
 use std::borrow::Cow;
 

@@ -54,7 +54,10 @@ struct Needs<'w> {
 
 impl<'w> Needs<'w> {
     fn of(world: &'w mut World<'_>) -> Self {
-        let random = world.random.as_mut().map(|random| &mut **random as &mut dyn rand::RngCore);
+        let random: Option<&mut dyn rand::RngCore> = match &mut world.random {
+            Some(random) => Some(&mut **random),
+            None => None,
+        };
         Self { now: world.now, random, taken: world.taken }
     }
 }
@@ -130,7 +133,7 @@ impl<'a> Evaluation<'a, '_> {
             F::Split => self.split(call),
             F::StripSpaces => self.strip_spaces(call),
             F::Switch => self.switch(call),
-            F::ToLower | F::ToUpper => self.to_case(call),
+            F::ToLower | F::ToUpper => self.in_case(call),
             F::Word => self.word(call),
         }
     }

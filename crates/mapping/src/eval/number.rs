@@ -1,4 +1,4 @@
-//! BitAnd.
+//! `BitAnd`.
 
 use super::{Evaluated, Evaluation, Got, null, number};
 use crate::ast::Call;

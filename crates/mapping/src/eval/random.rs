@@ -1,4 +1,4 @@
-//! Guid, Now and RandomString: what a name must not be made of.
+//! `Guid`, `Now` and `RandomString`: what a name must not be made of.
 
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, RngCore};

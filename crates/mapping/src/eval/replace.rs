@@ -1,4 +1,4 @@
-//! Replace: what it does follows from which arguments are there.
+//! `Replace`: what it does follows from which arguments are there.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Append, Left, Mid, InStr, StripSpaces, Word, Join, CStr. Positions and lengths count UTF-16 units, as .NET does.
+//! `Append`, `Left`, `Mid`, `InStr`, `StripSpaces`, `Word`, `Join`, `CStr`. Positions and lengths count UTF-16 units, as .NET does.
 
 use std::borrow::Cow;
 

@@ -124,9 +124,8 @@ impl Set {
                     more.extend(letters.map(swapped).map(|c| Item::Range(c, c)));
                 }
                 Item::Range(first, last) if first != last || is_cased(first) => return None,
-                Item::Range(..) | Item::Class(..) => {}
                 Item::Category(..) if item.is_cased() => return None,
-                Item::Category(..) => {}
+                Item::Range(..) | Item::Class(..) | Item::Category(..) => {}
             }
         }
         self.items.extend(more);

@@ -42,7 +42,7 @@ impl Writer<'_> {
             Regex::Plain(body) => self.wrapped("(?:", body),
             Regex::Atomic(body) => self.wrapped("(?>", body),
             Regex::Look(look, body) => self.look(*look, body),
-            Regex::Reference(_) => self.reference(),
+            Regex::Reference => self.reference(),
             Regex::Sequence(parts) => parts.iter().for_each(|part| self.write(part)),
             Regex::Alternatives(branches) => {
                 for (index, branch) in branches.iter().enumerate() {

@@ -52,6 +52,7 @@ pub(super) fn parse(pattern: &str) -> Parsed<Parse> {
 }
 
 /// What `(?imsnx)` sets.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Copy, Debug, Default)]
 struct Options {
     ignore_case: bool,
@@ -168,12 +169,9 @@ impl Parser {
     /// Unnamed groups have the first numbers, and named ones those behind them.
     fn numbered(&self) -> Vec<GroupName> {
         let mut number = 0;
-        let name = |group: &OpenGroup| match &group.name {
-            Some(name) => GroupName::Name(name.clone()),
-            None => {
-                number += 1;
-                GroupName::Number(number)
-            }
+        let name = |group: &OpenGroup| {
+            number += usize::from(group.name.is_none());
+            group.name.clone().map_or(GroupName::Number(number), GroupName::Name)
         };
         self.groups.iter().map(name).collect()
     }

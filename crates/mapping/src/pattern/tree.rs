@@ -17,8 +17,8 @@ pub(super) enum Regex {
     Plain(Box<Regex>),
     Atomic(Box<Regex>),
     Look(Look, Box<Regex>),
-    /// What the group at this place captured.
-    Reference(Target),
+    /// What a group captured; which one stands in a list of its own.
+    Reference,
     Sequence(Vec<Regex>),
     Alternatives(Vec<Regex>),
     Repeat(Repeat, Box<Regex>),
@@ -77,7 +77,7 @@ impl Regex {
     /// Whether it can match the empty text.
     pub(super) fn nullable(&self) -> bool {
         match self {
-            Self::Empty | Self::Assertion(_) | Self::Look(..) | Self::Reference(_) => true,
+            Self::Empty | Self::Assertion(_) | Self::Look(..) | Self::Reference => true,
             Self::Char(_) | Self::Set(_) | Self::Any { .. } => false,
             Self::Group(_, body) | Self::Plain(body) | Self::Atomic(body) => body.nullable(),
             Self::Sequence(parts) => parts.iter().all(Self::nullable),

@@ -112,7 +112,7 @@ impl Parser {
             return Err(self.refusal_at(start, "it refers to a group without regard to case"));
         }
         let target = Target { name, closed: self.closed(), offset: start };
-        self.targets.push(target.clone());
-        Ok(Regex::Reference(target))
+        self.targets.push(target);
+        Ok(Regex::Reference)
     }
 }

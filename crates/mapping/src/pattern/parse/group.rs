@@ -146,7 +146,7 @@ impl Options {
 
 fn has_inner_look(regex: &Regex) -> bool {
     match regex {
-        Regex::Atomic(_) | Regex::Look(..) | Regex::Reference(_) => true,
+        Regex::Atomic(_) | Regex::Look(..) | Regex::Reference => true,
         Regex::Group(_, body) | Regex::Plain(body) | Regex::Repeat(_, body) => has_inner_look(body),
         Regex::Sequence(parts) | Regex::Alternatives(parts) => parts.iter().any(has_inner_look),
         _ => false,

@@ -1,0 +1,90 @@
+use anyhow::{Context as _, anyhow};
+use sallyport_client::SystemClock;
+use sallyport_domain::Clock as _;
+use sallyport_mapping::{AttributeMap, Expression, MappingError, Value, World};
+
+use crate::cli::{Format, NamesEval};
+
+/// Evaluates an expression as Entra would for a person with these attributes. Reads no configuration and no store.
+pub(super) fn run(asked: &NamesEval) -> anyhow::Result<()> {
+    let attributes = attributes(&asked.attr)?;
+    let expression = Expression::parse(&asked.expression).map_err(|error| positioned(&error))?;
+    let (mut random, nobody) = (rand::thread_rng(), |_: &str| false);
+    let mut world = World { now: Some(SystemClock.now()), random: Some(&mut random), taken: Some(&nobody) };
+    let value = expression.evaluate_in(&attributes, &mut world).map_err(|error| positioned(&error))?;
+    match (asked.output.format, &value) {
+        (Format::Json, value) => println!("{}", json(value)),
+        (Format::Text, Value::Null) => eprintln!("nothing: the attribute would be left out"),
+        (Format::Text, Value::List(_)) => println!("{}", json(&value)),
+        (Format::Text, value) => println!("{value}"),
+    }
+    Ok(())
+}
+
+fn positioned(error: &MappingError) -> anyhow::Error {
+    let caret = error.caret().replace('\n', "\n  ");
+    anyhow!("{error}\n  {caret}")
+}
+
+/// A name given several times, or a JSON list, is an attribute with several values. Directories send truth values
+/// as `true` and `false`.
+fn attributes(given: &[String]) -> anyhow::Result<AttributeMap> {
+    let mut attributes: Vec<(&str, Value)> = Vec::new();
+    for pair in given {
+        let (name, value) = pair.split_once('=').with_context(|| format!("{pair:?} is not NAME=VALUE"))?;
+        let value = read(value);
+        match attributes.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some((_, before)) => *before = both(before, &value),
+            None => attributes.push((name, value)),
+        }
+    }
+    Ok(attributes.into_iter().collect())
+}
+
+fn read(value: &str) -> Value {
+    match value {
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        _ if value.starts_with('[') => {
+            serde_json::from_str(value).map_or_else(|_| Value::from(value), Value::List)
+        }
+        _ => Value::from(value),
+    }
+}
+
+fn both(before: &Value, value: &Value) -> Value {
+    let items = |value: &Value| match value {
+        Value::List(items) => items.clone(),
+        other => other.text().into_iter().collect(),
+    };
+    Value::List([items(before), items(value)].concat())
+}
+
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Text(text) => text.clone().into(),
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) => (*number).into(),
+        Value::List(items) => items.clone().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_read_as_directories_send_them() {
+        let given = ["a=x=y", "b=true", "B=c", r#"l=["1","2"]"#, "t=[not a list]", "e="].map(str::to_owned);
+        let expected = AttributeMap::from_iter([
+            ("a", Value::from("x=y")),
+            ("b", Value::List(vec!["True".to_owned(), "c".to_owned()])),
+            ("l", Value::List(vec!["1".to_owned(), "2".to_owned()])),
+            ("t", Value::from("[not a list]")),
+            ("e", Value::from("")),
+        ]);
+        assert_eq!(attributes(&given).unwrap(), expected);
+        assert!(attributes(&["userPrincipalName".to_owned()]).is_err());
+    }
+}
