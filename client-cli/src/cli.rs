@@ -78,7 +78,9 @@ pub(crate) struct LogoutArgs {
     pub(crate) all: bool,
 }
 
-/// Show your certificates: until when, for which principals, from which login.
+/// Show your certificates: until when, for which principals, from which login, and whether the CA revoked them.
+///
+/// Exit 0 when one is valid, 1 when none is.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     #[arg(long, value_enum, default_value_t, env = "SALLYPORT_FORMAT")]

@@ -47,13 +47,7 @@ impl Folders {
         self.state.join("state.json")
     }
 
-    /// What ssh is told to offer first. There is never a file of this name, only [`Self::identity_certificate`].
-    pub(crate) fn identity(&self) -> PathBuf {
-        self.state.join("identity")
-    }
-
-    /// The newest certificate in the agent, by which ssh finds its key there. A `.pub` beside it would make ssh look
-    /// for the private key in a file.
+    /// The newest certificate in the agent: ssh is told to offer it first, and finds its key in the agent by it.
     pub(crate) fn identity_certificate(&self) -> PathBuf {
         self.state.join("identity-cert.pub")
     }

@@ -13,6 +13,7 @@ mod intent;
 mod issued;
 mod lock;
 mod place;
+mod revoked;
 mod settings;
 mod sign_in;
 mod span;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let ui = Ui::new(cli.format());
     match run(cli, ui) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             ui.failure(&failure);
             ExitCode::FAILURE
@@ -41,13 +42,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, ui: Ui) -> Result<(), Failure> {
+fn run(cli: Cli, ui: Ui) -> Result<ExitCode, Failure> {
     let folders = Folders::from_environment()?;
     match cli.command {
-        Command::Config(args) => commands::config(&args, &folders, ui),
-        Command::Inspect(args) => commands::inspect(&args, ui),
-        Command::Login(args) => commands::login(args, &folders, ui),
-        Command::Logout(args) => commands::logout(&args, &folders, ui),
-        Command::Status(_) => commands::status(&folders, ui),
+        Command::Config(args) => commands::config(&args, &folders, ui)?,
+        Command::Inspect(args) => commands::inspect(&args, ui)?,
+        Command::Login(args) => commands::login(args, &folders, ui)?,
+        Command::Logout(args) => commands::logout(&args, &folders, ui)?,
+        Command::Status(_) => return commands::status(&folders, ui),
     }
+    Ok(ExitCode::SUCCESS)
 }

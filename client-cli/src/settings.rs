@@ -39,6 +39,15 @@ impl Settings {
             .map_err(|error| wrong(format!("{}: {}", error.path(), error.inner().message())))
     }
 
+    /// For somebody who has none yet, so that after a refused first login nothing has to be typed again. A CA that
+    /// is remembered makes way for another only by [`Self::remember`].
+    pub(crate) fn remember_first(path: &Path, ca: &PinnedCa) {
+        if Self::load(path).is_ok_and(|settings| settings.ca.is_none()) {
+            // What stands in the way is said after the login, which matters more.
+            let _ = Self::remember(path, ca);
+        }
+    }
+
     /// Written when it says something new, so that a hand-made file stays as it is.
     pub(crate) fn remember(path: &Path, ca: &PinnedCa) -> Result<(), Failure> {
         if Self::load(path).is_ok_and(|settings| settings.ca.as_ref() == Some(ca)) {
@@ -71,6 +80,16 @@ mod tests {
         let path = folder.path().join("sallyport/config.toml");
         assert_eq!(Settings::load(&path).unwrap(), Settings::default());
         Settings::remember(&path, &pinned("https://ca.contoso.test")).unwrap();
+        assert_eq!(Settings::load(&path).unwrap().ca, Some(pinned("https://ca.contoso.test")));
+    }
+
+    #[test]
+    fn a_ca_is_remembered_before_the_first_success_and_never_replaced_before_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        Settings::remember_first(&path, &pinned("https://ca.contoso.test"));
+        assert_eq!(Settings::load(&path).unwrap().ca, Some(pinned("https://ca.contoso.test")));
+        Settings::remember_first(&path, &pinned("https://other.contoso.test"));
         assert_eq!(Settings::load(&path).unwrap().ca, Some(pinned("https://ca.contoso.test")));
     }
 

@@ -71,8 +71,15 @@ pub(crate) async fn with_browser(
     }
     // A pipe is read only where the person said that the browser is elsewhere.
     let pasted = if way == Way::Pasted || io::stdin().is_terminal() { Some(pasted_lines()) } else { None };
-    if pasted.is_some() && way == Way::Pasted && io::stdin().is_terminal() {
-        ui.say("Then wait here, or paste the address that the browser ended on:");
+    let minutes = PATIENCE.as_secs() / 60;
+    match way {
+        Way::Pasted if io::stdin().is_terminal() => ui.say(format!(
+            "Then wait here, {minutes} minutes at most, or paste the address that the browser ended on:"
+        )),
+        Way::Browser => ui.say(format!(
+            "Waiting for the browser, {minutes} minutes at most. Is it on another machine? Ctrl-C, then: sallyport login --no-browser"
+        )),
+        Way::Device | Way::Pasted => {}
     }
     let callback = answer(&sign_in, pasted, ui).await?;
     Ok(sign_in.exchange(callback).await?.id_token)

@@ -21,7 +21,8 @@ pub(crate) enum SshConfigError {
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     pub(crate) known_hosts: PathBuf,
-    /// Our public certificate is `<identity>-cert.pub`; nothing else of that name exists.
+    /// Our certificate itself, by which ssh finds its key in the agent. Named without its `-cert.pub`, ssh would look
+    /// for a private key after a refusal, and complain that there is none.
     pub(crate) identity: PathBuf,
     /// The user's own `~/.ssh`.
     pub(crate) users: PathBuf,
@@ -116,7 +117,7 @@ mod tests {
     fn names(folder: &Path) -> Names {
         Names {
             known_hosts: folder.join("known hosts"),
-            identity: folder.join("identity"),
+            identity: folder.join("identity-cert.pub"),
             users: folder.join(".ssh"),
             default_keys: vec![folder.join(".ssh/id_ed25519")],
         }
@@ -149,7 +150,7 @@ mod tests {
             let identities: Vec<&str> =
                 inside.lines().filter(|line| line.starts_with("identityfile")).collect();
             assert!(
-                identities[0].ends_with("/identity") && identities[1].ends_with("/id_ed25519"),
+                identities[0].ends_with("/identity-cert.pub") && identities[1].ends_with("/id_ed25519"),
                 "{inside}"
             );
             for host in ["web.corp.test", "web.other.test", "old.corp.test"] {

@@ -44,13 +44,25 @@ fn an_engineer_comes_works_and_leaves() -> Result<()> {
     assert!(!session.wait(PATIENCE)?.success(), "the session ended by itself");
     ca.wait_for_hosts(PATIENCE)?;
 
-    mara.ssh(MARA.name, &web.host, "id")?.refused()?;
-    mara.login(MARA, &["--force"]).expect_err("a disabled person logged in");
+    let refused = mara.ssh(MARA.name, &web.host, "id")?.refused()?;
+    assert!(!refused.contains("no such identity"), "{refused}");
+    let held = mara.sallyport(&["status"])?.stdout;
+    assert!(held.contains("revoked by the CA"), "{held}");
+    mara.login(MARA, &[]).expect_err("a disabled person logged in");
     assert!(!web.host.exists("/etc/ssh/sallyport/principals/mara.lind"));
     assert!(!web.host.exists("/etc/sudoers.d/50-sallyport"), "nobody is left who may use sudo");
     web.host.exec_ok(&["test", "-d", "/home/mara.lind"])?;
     // Field 8 of the shadow row: expired since 1970.
     assert!(web.host.exec_ok(&["getent", "shadow", MARA.name])?.trim_end().ends_with(":1:"));
+
+    // She comes back, and signs in as on the first day: that her old certificate is still there stops nobody.
+    entra.command(&["user", "set", MARA.oid, "--enabled", "true"])?.ok()?;
+    ca.provision(&entra, "incremental")?;
+    ca.wait_for_hosts(PATIENCE)?;
+    mara.login(MARA, &[])?;
+    assert!(mara.ssh(MARA.name, &web.host, "id")?.ok()?.starts_with("uid=70000(mara.lind)"));
+    let held = mara.sallyport(&["status"])?.ok()?;
+    assert!(held.contains("[valid for") && !held.contains("revoked"), "{held}");
 
     ca.command(&["audit", "verify"])?.ok()?;
     Ok(())

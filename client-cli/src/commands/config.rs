@@ -76,7 +76,7 @@ fn additions(bootstrap: &Bootstrap, flat: bool, folders: &Folders) -> Result<Vec
     let ssh = folders.home.join(".ssh");
     let names = Names {
         known_hosts: folders.known_hosts(),
-        identity: folders.identity(),
+        identity: folders.identity_certificate(),
         default_keys: DEFAULT_KEYS.iter().map(|name| ssh.join(name)).filter(|path| path.exists()).collect(),
         users: ssh,
     };

@@ -21,6 +21,7 @@ use crate::intent::{Login, Way};
 use crate::issued::{self, IssuedError};
 use crate::lock;
 use crate::place::Place;
+use crate::revoked::Revocations;
 use crate::settings::Settings;
 use crate::sign_in;
 use crate::span;
@@ -40,7 +41,8 @@ pub(crate) fn login(args: LoginArgs, folders: &Folders, ui: Ui) -> Result<(), Fa
     let intent = Login::from_args(args, remembered)?;
     let mut place = Place::open(&intent.keep)?;
 
-    if already(&intent, &mut place, &State::load(folders), ui)? {
+    let runtime = runtime()?;
+    if runtime.block_on(already(&intent, &mut place, &State::load(folders), ui))? {
         return Ok(());
     }
     let mut waited = false;
@@ -48,12 +50,12 @@ pub(crate) fn login(args: LoginArgs, folders: &Folders, ui: Ui) -> Result<(), Fa
         waited = true;
         ui.say("Another login for this CA is under way; waiting for it to end.");
     })?;
-    if waited && already(&intent, &mut place, &State::load(folders), ui)? {
+    if waited && runtime.block_on(already(&intent, &mut place, &State::load(folders), ui))? {
         return Ok(());
     }
 
     let login = Obtaining { intent: &intent, ui };
-    let Some(obtained) = runtime()?.block_on(login.run(&mut place, folders))? else { return Ok(()) };
+    let Some(obtained) = runtime.block_on(login.run(&mut place, folders))? else { return Ok(()) };
     place.keep(&obtained, folders, ui)?;
     remember(&intent, &obtained, &place, folders)?;
     tell(&obtained, ui);
@@ -88,12 +90,12 @@ fn fingerprints(bootstrap: &Bootstrap) -> Vec<Fingerprint> {
 }
 
 /// Whether there is nothing to do, and then says so.
-fn already(intent: &Login, place: &mut Place, state: &State, ui: Ui) -> Result<bool, Failure> {
+async fn already(intent: &Login, place: &mut Place, state: &State, ui: Ui) -> Result<bool, Failure> {
     let signers = state.signing_keys(intent.ca.fingerprint);
-    report_existing(intent, place, signers, state, ui)
+    report_existing(intent, place, signers, state, ui).await
 }
 
-fn report_existing(
+async fn report_existing(
     intent: &Login,
     place: &mut Place,
     signers: &[Fingerprint],
@@ -105,10 +107,19 @@ fn report_existing(
     }
     let now = SystemClock.now();
     let held = place.certificates()?;
-    let Some((certificate, until)) = held.iter().find_map(|held| good(held, intent, signers, state, now))
-    else {
+    let good: Vec<_> = held.iter().filter_map(|held| good(held, intent, signers, state, now)).collect();
+    if good.is_empty() {
+        return Ok(false);
+    }
+    let revocations = Revocations::ask(&intent.ca).await;
+    let standing = good.iter().find(|(held, _)| revocations.revokes(held) != Some(true));
+    let Some(&(certificate, until)) = standing else {
+        ui.say("The CA has revoked your certificate; this is a new login.");
         return Ok(false);
     };
+    if revocations.revokes(certificate).is_none() {
+        ui.say("The CA did not answer: whether your certificate was revoked is not known.");
+    }
     ui.event(&Event::Certificate {
         serial: certificate.serial,
         valid_until: until,
@@ -154,7 +165,11 @@ impl Obtaining<'_> {
         let (bootstrap, ca) =
             patiently(self.ui, format!("Asking the CA at {} …", pinned.url), asking).await?;
         let state = State::load(folders);
-        if report_existing(self.intent, place, &fingerprints(&bootstrap), &state, self.ui)? {
+        Settings::remember_first(&folders.settings(), pinned);
+        // Known keys were asked after before: nothing was found, or what was found is revoked.
+        let signers = fingerprints(&bootstrap);
+        let news = signers != state.signing_keys(pinned.fingerprint);
+        if news && report_existing(self.intent, place, &signers, &state, self.ui).await? {
             return Ok(None);
         }
         let client = UserClient::new(ca)?;

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use jiff::Timestamp;
 use sallyport_client::SystemClock;
@@ -12,6 +13,8 @@ use crate::failure::Failure;
 use crate::files;
 use crate::folders::Folders;
 use crate::place::certificate_beside;
+use crate::revoked::Revocations;
+use crate::settings::Settings;
 use crate::span;
 use crate::state::State;
 use crate::ui::Ui;
@@ -24,7 +27,10 @@ struct Shown {
     name: Option<String>,
     principals: Vec<String>,
     valid_until: Option<Timestamp>,
+    /// By its dates, and not revoked as far as is known.
     valid: bool,
+    /// The CA's word; `None` when it did not answer.
+    revoked: Option<bool>,
     /// The login session, when this program brought the certificate.
     session: Option<String>,
     /// The key that signed it.
@@ -33,8 +39,8 @@ struct Shown {
     file: Option<PathBuf>,
 }
 
-/// What certificates there are, until when, for which principals, from which login.
-pub(crate) fn status(folders: &Folders, ui: Ui) -> Result<(), Failure> {
+/// What certificates there are, until when, for which principals, from which login. Succeeds when one is valid.
+pub(crate) fn status(folders: &Folders, ui: Ui) -> Result<ExitCode, Failure> {
     let now = SystemClock.now();
     let state = State::load(folders);
     let in_agent = match Agent::from_environment() {
@@ -45,9 +51,14 @@ pub(crate) fn status(folders: &Folders, ui: Ui) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     };
-    let mut shown: Vec<Shown> =
-        in_agent.iter().filter(|held| held.is_ours()).map(|held| show(held, None, &state, now)).collect();
-    shown.extend(in_files(&state, now));
+    let mut held: Vec<Held> = in_agent
+        .into_iter()
+        .filter(Certificate::is_ours)
+        .map(|certificate| Held { certificate, file: None })
+        .collect();
+    held.extend(in_files(&state));
+    let revocations = if held.is_empty() { Revocations::default() } else { ask(folders)? };
+    let shown: Vec<Shown> = held.iter().map(|held| show(held, &state, &revocations, now)).collect();
     if ui.is_json() {
         ui.json(&shown);
     } else if shown.is_empty() {
@@ -56,35 +67,55 @@ pub(crate) fn status(folders: &Folders, ui: Ui) -> Result<(), Failure> {
         let texts: Vec<String> = shown.iter().map(|shown| shown.to_text(now)).collect();
         ui.data(texts.join("\n\n"));
     }
-    Ok(())
+    let valid = shown.iter().any(|shown| shown.valid);
+    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A certificate of ours, and where it is.
+struct Held {
+    certificate: Certificate,
+    /// `None`: in the ssh-agent.
+    file: Option<PathBuf>,
+}
+
+/// What the remembered CA says of them, if it says anything.
+fn ask(folders: &Folders) -> Result<Revocations, Failure> {
+    let Some(ca) = Settings::load(&folders.settings())?.ca else { return Ok(Revocations::default()) };
+    Ok(super::login::runtime()?.block_on(Revocations::ask(&ca)))
 }
 
 /// Those that were kept with --no-agent, as far as they still are.
-fn in_files(state: &State, now: Timestamp) -> Vec<Shown> {
+fn in_files(state: &State) -> Vec<Held> {
     let read = |file: &PathBuf| {
         let text = files::read(&certificate_beside(file)).ok().flatten()?;
         let certificate = Certificate::from_line(text.trim()).ok()?;
-        Some(show(&certificate, Some(file.clone()), state, now))
+        Some(Held { certificate, file: Some(file.clone()) })
     };
     state.records().iter().filter_map(|record| record.file.as_ref()).filter_map(read).collect()
 }
 
-fn show(certificate: &Certificate, file: Option<PathBuf>, state: &State, now: Timestamp) -> Shown {
+fn show(held: &Held, state: &State, revocations: &Revocations, now: Timestamp) -> Shown {
+    let certificate = &held.certificate;
+    let revoked = revocations.revokes(certificate);
     Shown {
         serial: certificate.serial,
         name: certificate.person().map(ToOwned::to_owned),
         principals: certificate.principals.clone(),
         valid_until: certificate.valid_before(),
-        valid: certificate.standing(now) == Standing::Valid,
+        valid: certificate.standing(now) == Standing::Valid && revoked != Some(true),
+        revoked,
         session: state.session(certificate).map(ToOwned::to_owned),
         signing_ca: certificate.signing_ca(),
-        file,
+        file: held.file.clone(),
     }
 }
 
 impl Shown {
     fn to_text(&self, now: Timestamp) -> String {
         let until = match self.valid_until {
+            Some(until) if self.revoked == Some(true) => {
+                format!("{until} [revoked by the CA; sign in anew: sallyport login]")
+            }
             Some(until) if self.valid => format!("{until} [valid for {}]", span::between(now, until)),
             Some(until) => format!("{until} [not valid now]"),
             None => "forever".to_owned(),
@@ -107,20 +138,24 @@ impl Shown {
 mod tests {
     use super::*;
     use crate::certificate::tests::{Made, NOW, at};
+    use crate::revoked::tests::revoking;
 
     #[test]
     fn says_until_when_absolutely_and_relatively() {
-        let certificate = Made::user(7, NOW, NOW + 42_780).read();
-        let text = show(&certificate, None, &State::default(), at(NOW)).to_text(at(NOW));
+        let held = Held { certificate: Made::user(7, NOW, NOW + 42_780).read(), file: None };
+        let show = |now: i64, revocations: &Revocations| {
+            show(&held, &State::default(), revocations, at(now)).to_text(at(now))
+        };
+        let text = show(NOW, &Revocations::default());
         assert!(text.contains("Signed in as: ada@contoso.test"), "{text}");
         assert!(text.contains("Valid until:  2027-01-15T19:53:00Z [valid for 11h53m]"), "{text}");
         assert!(
             text.contains("u:01J8ZQ3V5T8Y4M2N6P7R9S0A1B, ada, g:sre") || text.contains("ada, g:sre"),
             "{text}"
         );
-        let later = at(NOW + 42_780);
-        assert!(
-            show(&certificate, None, &State::default(), later).to_text(later).contains("[not valid now]")
-        );
+        assert!(show(NOW + 42_780, &Revocations::default()).contains("[not valid now]"));
+        let ca = Made::user(7, NOW, NOW + 42_780).ca;
+        assert!(show(NOW, &revoking(ca.public_key(), 7)).contains("[revoked by the CA"));
+        assert!(show(NOW, &revoking(ca.public_key(), 8)).contains("[valid for"));
     }
 }

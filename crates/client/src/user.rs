@@ -1,13 +1,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
+use sallyport_krl::Krl;
 use sallyport_protocol::{
     Fingerprint, IssueUserReply, IssueUserRequest, Namespace, OpenError, SshSigError, path, verify_blob,
 };
 use ssh_encoding::Decode;
 use ssh_key::{PublicKey, SshSig};
 
-use crate::transport::{REPLY_LIMIT, Transport, send, tls};
+use crate::transport::{REPLY_LIMIT, Reply, Transport, send, tls};
 use crate::{Ca, ClientError};
 
 /// Carries the identity key's signature over the body, as base64 of the SSHSIG blob.
@@ -51,12 +52,26 @@ impl UserClient {
         self.keys(path::HOST_KEYS).await
     }
 
-    async fn keys(&self, path: &str) -> Result<Vec<PublicKey>, ClientError> {
+    /// The user certificates that do not count any more.
+    ///
+    /// # Errors
+    /// As [`Self::user_keys`].
+    pub async fn revocations(&self) -> Result<Krl, ClientError> {
+        let reply = self.signed(path::KRL, "application/octet-stream", Namespace::Krl).await?;
+        Krl::decode(&reply.body).map_err(|_| reply.protocol("a revocation list that cannot be read"))
+    }
+
+    async fn signed(&self, path: &str, media_type: &str, what: Namespace) -> Result<Reply, ClientError> {
         let reply = send(self.transport.request(Method::GET, path), REPLY_LIMIT).await?;
-        reply.expect("text/plain")?;
+        reply.expect(media_type)?;
         let signature = reply.headers.get(SIGNATURE_HEADER).map(reqwest::header::HeaderValue::as_bytes);
-        verify_pinned(self.ca.fingerprint(), &reply.body, signature.unwrap_or_default())
+        verify_pinned(self.ca.fingerprint(), what, &reply.body, signature.unwrap_or_default())
             .map_err(|source| ClientError::NotTrusted { url: reply.url().to_owned(), source })?;
+        Ok(reply)
+    }
+
+    async fn keys(&self, path: &str) -> Result<Vec<PublicKey>, ClientError> {
+        let reply = self.signed(path, "text/plain", Namespace::Keys).await?;
         let text =
             std::str::from_utf8(&reply.body).map_err(|_| reply.protocol("key lines that are not text"))?;
         text.lines()
@@ -67,7 +82,7 @@ impl UserClient {
 }
 
 /// The signature names its key: only when that is the pinned one does it count.
-fn verify_pinned(trusted: Fingerprint, body: &[u8], header: &[u8]) -> Result<(), OpenError> {
+fn verify_pinned(trusted: Fingerprint, what: Namespace, body: &[u8], header: &[u8]) -> Result<(), OpenError> {
     let blob = STANDARD.decode(header).map_err(|_| OpenError::Damaged("signature"))?;
     let signature = SshSig::decode(&mut blob.as_slice()).map_err(|_| SshSigError::Malformed)?;
     let key = PublicKey::from(signature.public_key().clone());
@@ -75,7 +90,7 @@ fn verify_pinned(trusted: Fingerprint, body: &[u8], header: &[u8]) -> Result<(),
     if found != trusted {
         return Err(OpenError::OtherKey { expected: trusted, found });
     }
-    Ok(verify_blob(&key, Namespace::Keys, body, &blob)?)
+    Ok(verify_blob(&key, what, body, &blob)?)
 }
 
 #[cfg(test)]
@@ -160,6 +175,37 @@ mod tests {
         let error = UserClient::new(ca).unwrap().issue(&request()).await.unwrap_err();
         assert!(matches!(error, ClientError::Unreachable { .. }), "{error:?}");
         assert!(error.to_string().contains(&url.to_string()));
+    }
+
+    fn revocation_list(signer: u8, namespace: Namespace, bytes: &[u8]) -> Answer {
+        let signature = sign_blob(&key(signer), namespace, bytes).unwrap();
+        Answer::new(200, "application/octet-stream", bytes.to_vec())
+            .with("sallyport-signature", STANDARD.encode(signature))
+    }
+
+    #[tokio::test]
+    async fn revocations_count_only_when_the_identity_key_signed_them() {
+        let serial = |value| sallyport_domain::Serial::new(value).unwrap();
+        let at = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+        let number = sallyport_domain::Generation::new(7);
+        let list = Krl::new(number, at, key(9).public_key(), [serial(5)].into()).unwrap();
+        let bytes = list.encode().unwrap();
+        let good = revocation_list(1, Namespace::Krl, &bytes);
+        let server = TestServer::start(move |_| good.clone()).await;
+        let read = client(&server).revocations().await.unwrap();
+        assert!(read.revokes(serial(5)) && !read.revokes(serial(6)));
+
+        let hostile =
+            [revocation_list(2, Namespace::Krl, &bytes), revocation_list(1, Namespace::Keys, &bytes)];
+        for answer in hostile {
+            let server = TestServer::start(move |_| answer.clone()).await;
+            let refused = client(&server).revocations().await.unwrap_err();
+            assert!(matches!(refused, ClientError::NotTrusted { .. }), "{refused:?}");
+        }
+        let damaged = revocation_list(1, Namespace::Krl, &bytes[..40]);
+        let server = TestServer::start(move |_| damaged.clone()).await;
+        let refused = client(&server).revocations().await.unwrap_err();
+        assert!(matches!(refused, ClientError::Protocol { .. }), "{refused:?}");
     }
 
     fn key_list(signer: u8, namespace: Namespace, covered: &str, sent: &str) -> Answer {

@@ -45,10 +45,7 @@ impl Stage {
                 self.entra.url().unwrap_or_default()
             ),
             self.ca.provision_by_hand(&self.entra),
-            format!(
-                "sallyport login {} --force --no-browser --ca {ca} --ca-fingerprint {fingerprint}",
-                MARA.upn()
-            ),
+            format!("sallyport login {} --no-browser --ca {ca} --ca-fingerprint {fingerprint}", MARA.upn()),
             format!("    (her password is '{}')", MARA.password),
             ssh(&self.web),
             ssh(&self.db),
@@ -176,9 +173,8 @@ fn leave(
         Ok(())
     })?;
     narrator.step("The next login is refused, by Entra itself", || {
-        Narrator::tell(format!("$ sallyport login {} --force", MARA.upn()));
-        let refusal =
-            laptop.login(MARA, &["--force"]).err().context("a disabled person logged in")?.to_string();
+        Narrator::tell(format!("$ sallyport login {}", MARA.upn()));
+        let refusal = laptop.login(MARA, &[]).err().context("a disabled person logged in")?.to_string();
         // The page's own words, from the error number on.
         let words = refusal.find("AADSTS").map_or(refusal.as_str(), |at| &refusal[at..]);
         Narrator::tell(words.split(" to continue").next().unwrap_or(words));
