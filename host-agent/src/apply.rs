@@ -10,7 +10,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sallyport_domain::PosixName;
+use sallyport_domain::{PosixName, UidRange};
 
 use crate::accounts::{Ledger, Standing};
 use crate::disk::{self, Disk, DiskError};
@@ -52,13 +52,13 @@ impl<T: Tools> Hands<'_, T> {
         self.sweep();
         let mut outcome = Outcome::default();
         outcome.problems.extend(wanted.problems.iter().cloned());
-        let seen = self.scan();
+        let seen = self.scan(wanted.uid_ranges());
         let judged = judge(wanted.accounts(), &seen);
         let removals = plan::removals(wanted, &seen, &judged);
         outcome.look_again = worth_another_look(&removals, &seen);
         self.carry_out(wanted, &seen.ledger, removals, &mut outcome);
         self.take_back_trial(&mut outcome);
-        let seen = self.scan();
+        let seen = self.scan(wanted.uid_ranges());
         let judged = judge(wanted.accounts(), &seen);
         outcome.problems.extend(judged.problems.iter().cloned());
         let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&judged), self.now);
@@ -78,7 +78,7 @@ impl<T: Tools> Hands<'_, T> {
     /// Takes everybody's access away where the lease that our own files carry is over: what remains when the CA's
     /// last word is lost. `had_access` tells whether anybody could have access without such a file.
     pub(crate) fn end_written_lease(&self, abilities: Abilities, had_access: bool) -> Outcome {
-        let seen = self.scan();
+        let seen = self.scan(&[]);
         let written = seen.written_lease();
         if written.map_or(!had_access, |until| self.now < until) {
             return Outcome::default();
@@ -95,7 +95,7 @@ impl<T: Tools> Hands<'_, T> {
 
     /// What a run would do, touching nothing.
     pub(crate) fn rehearse(&self, wanted: &Wanted) -> Plan {
-        let seen = self.scan();
+        let seen = self.scan(wanted.uid_ranges());
         let judged = judge(wanted.accounts(), &seen);
         let mut plan = plan::removals(wanted, &seen, &judged);
         let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&judged), self.now);
@@ -111,8 +111,8 @@ impl<T: Tools> Hands<'_, T> {
         plan
     }
 
-    fn scan(&self) -> Seen {
-        Seen::scan(self.paths, self.state.ledger().map_err(|error| crate::problem::chain(&error)))
+    fn scan(&self, ranges: &[UidRange]) -> Seen {
+        Seen::scan(self.paths, self.state, ranges)
     }
 
     fn sweep(&self) {

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Status(Format),
     /// Look for what is wrong, and say what to do about it.
     Doctor(Format),
+    /// Build the list of the accounts that we made anew, after it was lost or damaged.
+    Recover(DryRun),
     /// Give sshd and sudo back as they were, and forget the CA. Accounts and homes stay, expired.
     Leave(DryRun),
     /// Take a change of sshd's configuration back when the process that began it dies. Started by that process.

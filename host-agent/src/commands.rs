@@ -4,6 +4,7 @@ mod apply;
 mod doctor;
 mod enroll;
 mod leave;
+mod recover;
 mod run;
 mod status;
 mod watch;
@@ -25,6 +26,7 @@ pub(crate) fn execute(agent: Agent, command: Command) -> Result<ExitCode> {
         Command::Enforce(arguments) => enroll::enforce(&agent, arguments.dry_run),
         Command::Enroll(arguments) => enroll::enroll(&agent, arguments),
         Command::Leave(arguments) => leave::leave(&agent, arguments.dry_run),
+        Command::Recover(arguments) => recover::recover(&agent, arguments.dry_run),
         Command::Run => run::run(agent),
         Command::Status(arguments) => status::status(&agent, arguments.format),
         Command::WatchSshd => watch::watch(&agent),

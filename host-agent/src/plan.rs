@@ -22,7 +22,7 @@ use crate::sudo::Rule;
 
 pub(crate) use grants::{grants, intentions};
 pub(crate) use judge::{Judged, judge};
-pub(crate) use removals::{removals, removals_of_all};
+pub(crate) use removals::{principals_of, removals, removals_of_all};
 pub(crate) use step::{Person, Step};
 pub(crate) use wanted::{Abilities, Wanted};
 

@@ -28,6 +28,8 @@ codes! {
     /// The home belongs to somebody else.
     HomeForeign = "home_foreign";
     KrlRefused = "krl_refused";
+    /// The list of our accounts is lost, damaged or too old: whom it does not name cannot be expired.
+    LedgerLost = "ledger_lost";
     /// No fresh word of the CA for longer than it allowed: nobody has access.
     LeaseOver = "lease_over";
     NameReserved = "name_reserved";
@@ -52,7 +54,7 @@ impl Code {
     /// Whether the host is less than its generation says, though no step failed: somebody may have access, or a
     /// revoked certificate count, whom the CA took it from. Single accounts that are withheld are not that.
     pub(crate) const fn holds_generation_back(self) -> bool {
-        matches!(self, Self::AccountsRefused | Self::CaKeysRefused | Self::KrlRefused)
+        matches!(self, Self::AccountsRefused | Self::CaKeysRefused | Self::KrlRefused | Self::LedgerLost)
     }
 }
 

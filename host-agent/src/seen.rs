@@ -3,13 +3,18 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use jiff::Timestamp;
+use sallyport_domain::{PosixName, Uid, UidRange};
 
-use crate::accounts::{AccountFiles, Ledger, system_names};
+use crate::accounts::{AccountFiles, Ledger, strays, system_names};
 use crate::disk;
 use crate::lease;
 use crate::paths::Paths;
+use crate::problem::{Code, Problem};
 use crate::sessions;
+use crate::state::State;
 
+/// How many accounts one sentence names.
+const MOST_NAMED: usize = 10;
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
 /// What stands on the host, as far as its files and processes tell. Asking name services comes later: they can hang,
@@ -17,8 +22,10 @@ const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// `Err`: why the account files are not to be built upon.
-    pub(crate) accounts: Result<AccountFiles, String>,
+    pub(crate) accounts: Result<AccountFiles, Problem>,
     pub(crate) ledger: Ledger,
+    /// Accounts with our marks that the ledger does not know.
+    pub(crate) strays: Vec<(PosixName, Uid)>,
     /// Everything in our principals directory: whatever lies there grants access.
     pub(crate) principals: BTreeMap<String, Vec<u8>>,
     pub(crate) sudoers: Option<Vec<u8>>,
@@ -34,18 +41,26 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Without a readable ledger nothing can be proved ours, so the account files are not to be built upon either.
-    pub(crate) fn scan(paths: &Paths, ledger: Result<Ledger, String>) -> Self {
+    /// Without a ledger nothing can be proved ours, so the account files are not to be built upon either. None is
+    /// right where no account bears our marks; `ranges`: where the CA takes its uids from.
+    pub(crate) fn scan(paths: &Paths, state: &State, ranges: &[UidRange]) -> Self {
         // What cannot be read (a link, a directory) is not what we wrote: an empty file differs from any of ours.
         let file = |path| disk::read(path, LARGEST_FILE).unwrap_or_else(|_| Some(Vec::new()));
-        let (ledger, damage) = match ledger {
+        let (ledger, damage) = match state.ledger() {
             Ok(ledger) => (ledger, None),
-            Err(why) => (Ledger::default(), Some(why)),
+            Err(error) => (Ledger::default(), Some(Problem::caused(Code::LedgerLost, &error))),
         };
-        let accounts = AccountFiles::read(paths).map_err(|error| crate::problem::chain(&error));
+        let accounts =
+            AccountFiles::read(paths).map_err(|error| Problem::caused(Code::AccountsRefused, &error));
+        let strays = accounts.as_ref().map(|files| strays(files, &ledger, ranges)).unwrap_or_default();
+        let lost = (!strays.is_empty() && !state.has_ledger()).then(|| {
+            let detail = "the list of the accounts that we made here is gone (accounts.json): nobody new is let in and nobody can be expired until it is built anew; run: sallyport-host recover";
+            Problem::new(Code::LedgerLost, detail)
+        });
         Self {
-            accounts: damage.map_or(accounts, Err),
+            accounts: accounts.and_then(|files| damage.or(lost).map_or(Ok(files), Err)),
             ledger,
+            strays,
             principals: principals(paths),
             sudoers: file(&paths.sudoers()),
             user_ca: file(&paths.user_ca()),
@@ -60,6 +75,20 @@ impl Seen {
 }
 
 impl Seen {
+    /// A ledger that does not know all of what bears its marks.
+    pub(crate) fn stray_problem(&self) -> Option<Problem> {
+        if self.accounts.is_err() || self.strays.is_empty() {
+            return None;
+        }
+        let names: Vec<&str> = self.strays.iter().map(|(name, _)| name.as_str()).take(MOST_NAMED).collect();
+        let more = if self.strays.len() > MOST_NAMED { " and others" } else { "" };
+        let detail = format!(
+            "{}{more} bear the marks of accounts that we made and are not in the list of them, so they cannot be expired; run: sallyport-host recover",
+            names.join(", ")
+        );
+        Some(Problem::new(Code::LedgerLost, detail))
+    }
+
     /// The latest end of a lease that our own files carry: what is known of it without the CA's word.
     pub(crate) fn written_lease(&self) -> Option<Timestamp> {
         self.principals.values().chain(&self.sudoers).filter_map(|bytes| lease::of_file(bytes)).max()

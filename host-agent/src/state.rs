@@ -19,6 +19,7 @@ use crate::sshd::Trial;
 
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
+const LEDGER: &str = "accounts.json";
 const TRIAL: &str = "sshd-trial.json";
 
 /// Space kept back, so that taking access away still works on a full disk.
@@ -36,6 +37,12 @@ pub(crate) enum StateError {
     Disk(#[from] DiskError),
     #[error("the machine key in {} is damaged", .0.display())]
     Key(PathBuf),
+    #[error("{} is damaged; build it anew from what stands on this host: sallyport-host recover", path.display())]
+    Ledger {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
     #[error("the lease in the state directory does not hold")]
     Lease(#[source] OpenError),
     #[error("this host is not enrolled; run: sallyport-host enroll --ca URL --ca-fingerprint F --token T")]
@@ -162,13 +169,28 @@ impl State {
         self.write_bytes(disk, "machine_key", text.as_bytes())
     }
 
-    /// Accounts that we made. No file is no account; a damaged one is an error, never an empty ledger.
+    /// Accounts that we made. A damaged file is an error, never an empty ledger; whether it is right that there is
+    /// none, the account files tell: see `Seen`.
     pub(crate) fn ledger(&self) -> Result<Ledger, StateError> {
-        Ok(self.read("accounts.json")?.unwrap_or_default())
+        match self.read(LEDGER) {
+            Err(StateError::Damaged { path, source }) => Err(StateError::Ledger { path, source }),
+            read => Ok(read?.unwrap_or_default()),
+        }
+    }
+
+    pub(crate) fn has_ledger(&self) -> bool {
+        self.at(LEDGER).exists()
+    }
+
+    /// Keeps what cannot be read under another name, for whoever wants to look.
+    pub(crate) fn set_damaged_ledger_aside(&self) -> Result<PathBuf, DiskError> {
+        let (path, aside) = (self.at(LEDGER), self.at("accounts.json.damaged"));
+        std::fs::rename(&path, &aside).map_err(|source| DiskError::new("rename", &path, source))?;
+        Ok(aside)
     }
 
     pub(crate) fn save_ledger(&self, disk: &Disk, ledger: &Ledger) -> Result<(), StateError> {
-        self.write(disk, "accounts.json", ledger)
+        self.write(disk, LEDGER, ledger)
     }
 
     pub(crate) fn applied(&self) -> Result<Applied, StateError> {

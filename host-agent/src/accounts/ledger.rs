@@ -15,7 +15,9 @@ pub(crate) struct Ledger {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Entry {
     pub(crate) uid: Uid,
-    pub(crate) user: UserId,
+    /// `None`: the ledger was built anew from the account files, and nothing told for whom the account was made. Then
+    /// it is nobody's until something does.
+    pub(crate) user: Option<UserId>,
     pub(crate) created_at: Timestamp,
 }
 
@@ -37,5 +39,12 @@ impl Ledger {
     /// Notes an account that is about to be made. An existing entry stays.
     pub(crate) fn intend(&mut self, name: &PosixName, entry: Entry) {
         self.accounts.entry(name.clone()).or_insert(entry);
+    }
+
+    /// Says whose an account is that was nobody's. Otherwise it stays whose it was.
+    pub(crate) fn identify(&mut self, name: &PosixName, user: UserId) {
+        if let Some(entry) = self.accounts.get_mut(name) {
+            entry.user = entry.user.or(Some(user));
+        }
     }
 }

@@ -5,6 +5,8 @@ mod foreign;
 mod home;
 mod ledger;
 mod lock;
+mod rebuild;
+mod strays;
 mod system_names;
 mod table;
 mod verify;
@@ -25,6 +27,8 @@ pub(crate) use edit::{Changes, NewAccount};
 pub(crate) use foreign::foreign;
 pub(crate) use home::{HomeError, make as make_home};
 pub(crate) use ledger::{Entry, Ledger};
+pub(crate) use rebuild::{Witness, rebuild};
+pub(crate) use strays::strays;
 pub(crate) use system_names::system_names;
 pub(crate) use view::{Standing, View};
 

@@ -33,7 +33,10 @@ fn ledger(accounts: &[(&str, u32)]) -> Ledger {
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     for (account, uid) in accounts {
         let user = UserId::generate(now, &mut ChaCha8Rng::from_seed(SEED));
-        ledger.intend(&name(account), Entry { uid: Uid::try_from(*uid).unwrap(), user, created_at: now });
+        ledger.intend(
+            &name(account),
+            Entry { uid: Uid::try_from(*uid).unwrap(), user: Some(user), created_at: now },
+        );
     }
     ledger
 }

@@ -8,7 +8,7 @@ use sallyport_domain::{Generation, UidRange};
 use sallyport_protocol::{LocalNames, Report, ReportProblem};
 
 use super::{Agent, AgentError};
-use crate::accounts::{AccountFiles, foreign};
+use crate::accounts::{AccountFiles, foreign, strays};
 use crate::apply::{Hands, Outcome};
 use crate::lock::AgentLock;
 use crate::plan::{Abilities, Plan, Wanted};
@@ -100,6 +100,10 @@ impl Agent {
     fn local_names(&self, ranges: &[UidRange]) -> Option<LocalNames> {
         let files = AccountFiles::read(&self.paths).ok()?;
         let ledger = self.state.ledger().ok()?;
+        // With a ledger that is lost, our own accounts would count as strangers.
+        if !strays(&files, &ledger, ranges).is_empty() {
+            return None;
+        }
         let ranges = if ranges.is_empty() { &[UidRange::DEFAULT] } else { ranges };
         Some(foreign(&files, &ledger, ranges))
     }

@@ -4,7 +4,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use sallyport_domain::Generation;
-use sallyport_protocol::SnapshotReply;
+use sallyport_protocol::{Content, SnapshotReply};
 
 use super::{Agent, AgentError, Position};
 use crate::lock::AgentLock;
@@ -76,6 +76,11 @@ impl Agent {
         let trusted = enrolment.ca.fingerprint();
         let expected = Expected { trusted, host: enrolment.host, floor, asked, nonce };
         Ok(judge_reply(reply, &expected, now)?)
+    }
+
+    /// What the CA said last, whenever that was.
+    pub(crate) fn last_word(&self) -> Option<Content> {
+        self.accepted(&self.enrolment().ok()?).ok()?.map(|accepted| accepted.content)
     }
 
     /// The content of an answer, judged and not kept; `None` for a lease.

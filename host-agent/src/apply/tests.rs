@@ -143,12 +143,55 @@ fn a_damaged_ledger_is_not_an_empty_one() {
     fs::write(host.paths.state().join("accounts.json"), "{").unwrap();
     let before = read(host.paths.shadow());
     let outcome = host.apply(&wanted(vec![account("bob", 70_002, true)], NOW), NOW);
-    assert!(codes(&outcome.problems).contains(&Code::AccountsRefused));
+    assert!(codes(&outcome.problems).contains(&Code::LedgerLost));
     assert!(outcome.failed);
     assert_eq!(read(host.paths.shadow()), before);
     assert!(host.paths.principals_of("bob").exists());
     assert!(!host.paths.principals_of("ada").exists());
     assert!(!read(host.paths.sudoers()).contains("ada"));
+}
+
+#[test]
+fn a_lost_ledger_takes_away_what_it_can_and_says_what_it_cannot() {
+    let host = TestHost::new();
+    host.apply(&wanted(vec![account("ada", 70_001, true), account("bob", 70_002, true)], NOW), NOW);
+    host.runs(900_001, 70_001);
+    host.runs(900_002, 70_002);
+    fs::remove_file(host.paths.state().join("accounts.json")).unwrap();
+    host.tools.calls.lock().unwrap().clear();
+    let before = (read(host.paths.passwd()), read(host.paths.shadow()));
+    let now = wanted(vec![account("bob", 70_002, true), account("cyd", 70_003, true)], NOW);
+    let outcome = host.apply(&now, NOW);
+    assert!(outcome.failed, "the generation counted as applied");
+    assert_eq!(codes(&outcome.problems), [Code::LedgerLost]);
+    assert!(outcome.problems[0].detail.contains("sallyport-host recover"));
+    assert_eq!((read(host.paths.passwd()), read(host.paths.shadow())), before);
+    assert!(!host.paths.principals_of("ada").exists() && !read(host.paths.sudoers()).contains("ada"));
+    assert!(host.paths.principals_of("bob").exists() && read(host.paths.sudoers()).contains("bob"));
+    assert!(!host.paths.principals_of("cyd").exists());
+    let ended: Vec<String> = host.tools.calls().into_iter().filter(|call| call.starts_with("end ")).collect();
+    assert_eq!(ended, ["end ada 70001"]);
+    // The end of the lease takes from all what can be taken.
+    let over = host.hands(NOW + LEASE).end_written_lease(abilities(), true);
+    assert!(over.failed && codes(&over.problems).contains(&Code::LedgerLost));
+    assert!(!host.paths.principals_of("bob").exists() && !host.paths.sudoers().exists());
+    assert!(host.tools.calls().contains(&"end bob 70002".to_owned()));
+}
+
+#[test]
+fn an_older_ledger_serves_for_whom_it_knows() {
+    let host = TestHost::new();
+    host.apply(&wanted(vec![account("ada", 70_001, false)], NOW), NOW);
+    let older = read(host.paths.state().join("accounts.json"));
+    host.apply(&wanted(vec![account("ada", 70_001, false), account("bob", 70_002, false)], NOW), NOW);
+    fs::write(host.paths.state().join("accounts.json"), older).unwrap();
+    let outcome = host.apply(&wanted(vec![account("cyd", 70_003, false)], NOW), NOW);
+    assert!(outcome.failed);
+    assert_eq!(codes(&outcome.problems), [Code::LedgerLost]);
+    assert!(outcome.problems[0].detail.starts_with("bob bear"), "{}", outcome.problems[0]);
+    let shadow = read(host.paths.shadow());
+    assert!(shadow.contains("ada:*:20833:0:99999:7::1:") && shadow.contains("bob:*:20833:0:99999:7:::"));
+    assert!(host.paths.principals_of("cyd").exists() && !host.paths.principals_of("bob").exists());
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::runtime;
 use crate::accounts::AccountFiles;
 use crate::agent::Agent;
 use crate::cli::OutputFormat;
-use crate::problem::chain;
+use crate::problem::{Code, chain};
+use crate::seen::Seen;
 use crate::sudo;
 use crate::tools::Tools;
 
@@ -68,6 +69,22 @@ fn examine(agent: &Agent) -> Result<Vec<Finding>> {
     note(
         "accounts",
         AccountFiles::read(&agent.paths).map(|_| "the files are whole".into()).map_err(|e| chain(&e)),
+    );
+    let word = agent.last_word().map(|word| word.uid_ranges).unwrap_or_default();
+    let seen = Seen::scan(&agent.paths, &agent.state, &word);
+    note(
+        "list of our accounts",
+        match seen
+            .accounts
+            .as_ref()
+            .err()
+            .filter(|why| why.code == Code::LedgerLost)
+            .cloned()
+            .or(seen.stray_problem())
+        {
+            None => Ok(format!("{} made here, now or once", seen.ledger.iter().count())),
+            Some(problem) => Err(problem.detail),
+        },
     );
     if !matches!(agent.state.trial(), Ok(None)) {
         let detail = "a change of sshd's configuration was interrupted; take it back and make it anew with: sallyport-host apply --once";

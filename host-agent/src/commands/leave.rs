@@ -1,10 +1,10 @@
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sallyport_client::SystemClock;
 use sallyport_domain::Clock;
 
-use crate::accounts::{self, AccountFiles, Changes, Standing, View};
+use crate::accounts::{self, AccountFiles, Changes, Standing, View, strays};
 use crate::agent::Agent;
 use crate::disk;
 use crate::lock::AgentLock;
@@ -48,6 +48,12 @@ pub(super) fn leave(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
 
 fn active_accounts(agent: &Agent) -> Result<Vec<sallyport_domain::PosixName>> {
     let (files, ledger) = (AccountFiles::read(&agent.paths)?, agent.state.ledger()?);
+    let unknown = strays(&files, &ledger, &agent.last_word().map(|word| word.uid_ranges).unwrap_or_default());
+    if let Some((name, _)) = unknown.first() {
+        bail!(
+            "{name} bears the marks of an account that we made and is not in the list of them, so it would stay open; run: sallyport-host recover, and leave again"
+        );
+    }
     let view = View::new(&files, &ledger);
     let active =
         |name: &&sallyport_domain::PosixName| view.standing(name) == Standing::Ours { suspended: false };

@@ -92,7 +92,7 @@ pub(crate) fn intentions(
     let mut intended = ledger.clone();
     for new in &changes.create {
         if let Some(account) = wanted.accounts.iter().find(|account| account.name == new.name) {
-            intended.intend(&new.name, Entry { uid: new.uid, user: account.user, created_at: now });
+            intended.intend(&new.name, Entry { uid: new.uid, user: Some(account.user), created_at: now });
         }
     }
     (intended != *ledger).then_some(intended)

@@ -21,12 +21,13 @@ pub(crate) fn judge<'a>(accounts: &'a [Account], seen: &Seen) -> Judged<'a> {
     let files = match &seen.accounts {
         Ok(files) => files,
         Err(why) => {
-            judged.problems.push(Problem::new(Code::AccountsRefused, why.clone()));
+            judged.problems.push(why.clone());
             let known = accounts.iter().filter(|account| seen.principals.contains_key(account.name.as_str()));
             judged.allowed = known.map(|account| (account, Standing::Ours { suspended: false })).collect();
             return judged;
         }
     };
+    judged.problems.extend(seen.stray_problem());
     let view = View::new(files, &seen.ledger);
     let twice = Twice::new(accounts);
     for account in accounts {
@@ -69,8 +70,13 @@ fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -
         return withheld(Code::NameTaken, "its name or uid stands in the snapshot more than once");
     }
     if let Some(entry) = seen.ledger.entry(name) {
-        if entry.user != *user {
-            return withheld(Code::NameTaken, "the account was made for another person");
+        match entry.user {
+            Some(person) if person == *user => {}
+            Some(_) => return withheld(Code::NameTaken, "the account was made for another person"),
+            None => {
+                let why = "the list of our accounts was lost, and nothing told for whom this one was made; if it is theirs, run: sallyport-host recover";
+                return withheld(Code::NameTaken, why);
+            }
         }
         if entry.uid != *uid {
             return withheld(Code::UidConflict, &format!("the account was made with uid {}", entry.uid));

@@ -44,13 +44,13 @@ pub(crate) fn removals_of_all(seen: &Seen) -> Plan {
     plan.steps.extend(seen.principals.keys().map(|name| Step::RemovePrincipals { name: name.clone() }));
     plan.steps.extend(seen.sudoers.as_ref().map(|_| Step::RemoveSudo));
     plan.steps.extend(suspend(&[], seen, &nobody));
-    plan.problems
-        .extend(seen.accounts.as_ref().err().map(|why| Problem::new(Code::AccountsRefused, why.clone())));
+    plan.problems.extend(seen.accounts.as_ref().err().cloned());
+    plan.problems.extend(seen.stray_problem());
     plan
 }
 
 /// The principals of a file, as sshd reads them: the last word of each line.
-fn principals_of(bytes: &[u8]) -> Vec<String> {
+pub(crate) fn principals_of(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let uncommented = text.lines().map(|line| line.split('#').next().unwrap_or_default());
     uncommented.filter_map(|line| line.split_whitespace().last()).map(ToOwned::to_owned).collect()

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use sallyport_domain::PosixName;
+use sallyport_domain::{PosixName, Uid};
 use sallyport_protocol::Account;
 
 use super::{Judged, Person, Step};
@@ -10,12 +10,12 @@ use crate::seen::Seen;
 /// Expires the accounts of those who are not to be here and ends what they run.
 pub(super) fn suspend(accounts: &[Account], seen: &Seen, judged: &Judged<'_>) -> Vec<Step> {
     match &seen.accounts {
-        Ok(files) => by_files(files, seen, judged),
+        Ok(files) => by_files(files, accounts, seen, judged),
         Err(_) => by_ledger(accounts, seen),
     }
 }
 
-fn by_files(files: &AccountFiles, seen: &Seen, judged: &Judged<'_>) -> Vec<Step> {
+fn by_files(files: &AccountFiles, accounts: &[Account], seen: &Seen, judged: &Judged<'_>) -> Vec<Step> {
     let keep: BTreeSet<&PosixName> = judged.allowed.iter().map(|(account, _)| &account.name).collect();
     let view = View::new(files, &seen.ledger);
     let (mut newly, mut running) = (Vec::new(), Vec::new());
@@ -29,6 +29,7 @@ fn by_files(files: &AccountFiles, seen: &Seen, judged: &Judged<'_>) -> Vec<Step>
             newly.push(person);
         }
     }
+    running.extend(running_strays(accounts, seen));
     let names: Vec<PosixName> = newly.iter().map(|person| person.name.clone()).collect();
     // The account files may be locked by others for a minute, which no session is to outlive. And until the expiry
     // stands, a new one can begin: hence again.
@@ -44,7 +45,7 @@ fn end(people: Vec<Person>) -> Option<Step> {
 /// end: the ledger alone says whose it is.
 fn by_ledger(accounts: &[Account], seen: &Seen) -> Vec<Step> {
     let wanted = |name: &PosixName, entry: &Entry| {
-        accounts.iter().any(|a| a.name == *name && a.uid == entry.uid && a.user == entry.user)
+        accounts.iter().any(|a| a.name == *name && a.uid == entry.uid && Some(a.user) == entry.user)
     };
     let gone = seen
         .ledger
@@ -52,5 +53,14 @@ fn by_ledger(accounts: &[Account], seen: &Seen) -> Vec<Step> {
         .filter(|(name, entry)| seen.running.contains(&entry.uid.value()) && !wanted(name, entry));
     let people: Vec<Person> =
         gone.map(|(name, entry)| Person { name: name.clone(), uid: entry.uid }).collect();
-    end(people).into_iter().collect()
+    end(people.into_iter().chain(running_strays(accounts, seen)).collect()).into_iter().collect()
+}
+
+/// Of accounts that bear our marks and stand in no ledger: what they are is for an administrator to say, and until then
+/// whom no snapshot names goes on with nothing.
+fn running_strays(accounts: &[Account], seen: &Seen) -> Vec<Person> {
+    let wanted = |name: &PosixName, uid: Uid| accounts.iter().any(|a| a.name == *name && a.uid == uid);
+    let strays = seen.strays.iter().filter(|(name, uid)| !wanted(name, *uid));
+    let running = strays.filter(|(_, uid)| seen.running.contains(&uid.value()));
+    running.map(|(name, uid)| Person { name: name.clone(), uid: *uid }).collect()
 }

@@ -157,7 +157,7 @@ fn each_withheld_account_has_its_reason_and_the_others_proceed() {
     host.tools.elsewhere.insert("cyd".into(), Elsewhere::Number("somebody".into()));
     let mut ledger = Ledger::default();
     let entry =
-        |uid: u32, seed| Entry { uid: uid.try_into().unwrap(), user: user(seed), created_at: at(NOW) };
+        |uid: u32, seed| Entry { uid: uid.try_into().unwrap(), user: Some(user(seed)), created_at: at(NOW) };
     ledger.intend(&"old".parse().unwrap(), entry(70_009, 1));
     ledger.intend(&"moved".parse().unwrap(), entry(70_011, 10));
     host.state.save_ledger(&Disk::new(), &ledger).unwrap();

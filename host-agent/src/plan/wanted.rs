@@ -1,6 +1,7 @@
 //! What this host shall be, by the CA's word.
 
 use jiff::Timestamp;
+use sallyport_domain::UidRange;
 use sallyport_protocol::Account;
 
 use crate::principals::ExpiryNotation;
@@ -14,6 +15,7 @@ pub(crate) struct Wanted {
     pub(super) accounts: Vec<Account>,
     pub(super) user_ca_keys: Vec<String>,
     pub(super) krl: String,
+    pub(super) uid_ranges: Vec<UidRange>,
     pub(super) lease_until: Timestamp,
     /// The certificate to install, looked at already.
     pub(super) host_certificate: Option<String>,
@@ -53,6 +55,7 @@ impl Wanted {
             accounts: if over { Vec::new() } else { accepted.content.accounts.clone() },
             user_ca_keys: accepted.content.user_ca_keys.clone(),
             krl: accepted.content.krl.clone(),
+            uid_ranges: accepted.content.uid_ranges.clone(),
             lease_until: accepted.lease_until,
             host_certificate,
             abilities,
@@ -73,11 +76,17 @@ impl Wanted {
             accounts: Vec::new(),
             user_ca_keys: Vec::new(),
             krl: String::new(),
+            uid_ranges: Vec::new(),
             lease_until: written.unwrap_or(Timestamp::MIN),
             host_certificate: None,
             abilities,
             problems: vec![Problem::new(Code::LeaseOver, detail)],
         }
+    }
+
+    /// Where the CA takes its numbers from; empty where it does not say.
+    pub(crate) fn uid_ranges(&self) -> &[UidRange] {
+        &self.uid_ranges
     }
 
     pub(crate) fn accounts(&self) -> &[Account] {
