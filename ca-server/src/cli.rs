@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use sallyport_domain::{ConnectionName, HostName, HostPattern, Tag, TenantId};
 
-use crate::config::parse_duration;
+use crate::config::{network, parse_duration};
 
 /// The certificate authority of Sallyport: decides who may log in where, signs, and keeps the record.
 #[derive(Debug, Parser)]
@@ -203,6 +204,13 @@ pub enum Connection {
         /// Whether somebody without an object id may be linked once, at their first sign-in, by their user name.
         #[arg(long, env = "SALLYPORT_LINK_BY_UPN", value_enum)]
         link_by_upn: Option<OffOn>,
+        /// Where requests may come from, instead of what was set before: addresses and networks.
+        #[arg(long, env = "SALLYPORT_NETWORK", value_name = "CIDR", num_args = 1.., value_delimiter = ',',
+              value_parser = parse_network)]
+        network: Vec<IpNet>,
+        /// Requests may come from anywhere.
+        #[arg(long, conflicts_with = "network")]
+        any_network: bool,
     },
     /// Forget one, with its tokens. It must have no users and no groups any more.
     Remove { name: ConnectionName },
@@ -220,11 +228,36 @@ pub enum ScimToken {
         /// The tenant that it writes for; that of `init` unless named.
         #[arg(long, env = "SALLYPORT_CONNECTION", value_name = "NAME")]
         connection: Option<ConnectionName>,
+        /// One secret token, a user with a password, or an OAuth client for the token endpoint `/scim/token`.
+        #[arg(long, env = "SALLYPORT_KIND", value_enum, default_value_t = CredentialKind::Bearer)]
+        kind: CredentialKind,
+        #[command(flatten)]
+        output: Output,
     },
     /// List the tokens (never their text).
     List(Output),
+    /// Let a token live on, counted from now. One that expired works again, and nothing changes in Entra.
+    Extend {
+        /// Its id, or its name when only one token bears it.
+        #[arg(value_name = "ID|NAME")]
+        id: String,
+        /// How long it lives from now.
+        #[arg(long, env = "SALLYPORT_TTL", default_value = "365d", value_parser = parse_duration)]
+        ttl: SignedDuration,
+    },
     /// End a token at once.
-    Revoke { id: String },
+    Revoke {
+        /// Its id, or its name when only one token bears it.
+        #[arg(value_name = "ID|NAME")]
+        id: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum CredentialKind {
+    Basic,
+    Bearer,
+    Oauth,
 }
 
 #[derive(Debug, Subcommand)]
@@ -260,4 +293,8 @@ pub enum Audit {
     },
     /// Fold the chain and compare it with the tables. Exit 0 when both agree.
     Verify(Output),
+}
+
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    network(text).ok_or_else(|| "write an address or a network, such as 192.0.2.0/24".to_owned())
 }

@@ -3,6 +3,7 @@
 mod administration;
 mod certificates;
 mod connections;
+mod credentials;
 mod devices;
 mod flows;
 mod issuers;

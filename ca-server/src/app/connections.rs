@@ -31,10 +31,20 @@ pub fn ensure_default(tx: &mut dyn WriteTx, tenant: TenantId, now: Timestamp) ->
 }
 
 impl App {
-    /// Before anything is served: the CA's own tenant has a connection.
+    /// Before anything is served: the CA's own tenant has a connection, and the door knows what is worth a look.
     pub async fn prepare(&self) -> Result<(), AppError> {
         let (tenant, now) = (self.config().ca.tenant, self.now());
-        self.store().write(move |tx| ensure_default(tx, tenant, now)).await
+        let tokens = self
+            .store()
+            .write(move |tx| {
+                ensure_default(tx, tenant, now)?;
+                Ok::<_, AppError>(tx.scim_tokens()?)
+            })
+            .await?;
+        for token in tokens.into_iter().filter(|token| token.revoked_at.is_none()) {
+            self.scim_door().passed(token.hash);
+        }
+        Ok(())
     }
 
     pub async fn add_connection(
@@ -80,14 +90,12 @@ impl App {
         let own = self.config().ca.tenant;
         self.change(request, self.now(), move |tx, change| {
             let before = named(tx, &name)?;
-            let after = ConnectionRow {
-                link_by_upn: ask.link_by_upn.unwrap_or(before.link_by_upn),
-                ..before.clone()
-            };
+            let after = changed(&before, ask);
             if after != before {
                 tx.put_connection(&after)?;
                 let event = change.event(EventName::ConnectionChanged).with("connection", name.as_str());
-                tx.append(&event.with("link_by_upn", after.link_by_upn))?;
+                let event = event.with("link_by_upn", after.link_by_upn);
+                tx.append(&event.with("networks", texts(&after.networks)))?;
             }
             Ok(view(tx, after, own)?)
         })
@@ -127,6 +135,18 @@ pub(super) fn named(tx: &(impl ReadTx + ?Sized), name: &ConnectionName) -> Resul
         let detail = format!("there is no connection {name}; run: sallyport-ca connection list");
         AppError::refused(ProblemCode::NotFound, detail)
     })
+}
+
+fn changed(before: &ConnectionRow, ask: SetConnection) -> ConnectionRow {
+    ConnectionRow {
+        link_by_upn: ask.link_by_upn.unwrap_or(before.link_by_upn),
+        networks: ask.networks.unwrap_or_else(|| before.networks.clone()),
+        ..before.clone()
+    }
+}
+
+fn texts<T: ToString>(items: &[T]) -> Vec<String> {
+    items.iter().map(T::to_string).collect()
 }
 
 fn refuse_while_used(tx: &dyn WriteTx, row: &ConnectionRow) -> Result<(), AppError> {
@@ -174,6 +194,7 @@ fn view(
         name: row.name,
         tenant: row.tenant,
         link_by_upn: row.link_by_upn,
+        networks: row.networks,
         created_at: row.created_at,
         last_request_at: row.last_request_at,
     })

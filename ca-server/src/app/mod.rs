@@ -4,6 +4,7 @@ mod audit;
 mod bootstrap;
 mod change;
 mod connections;
+mod credentials;
 mod doctor;
 mod enroll;
 mod error;
@@ -35,12 +36,12 @@ use tokio::sync::watch;
 
 pub use bootstrap::SignedBytes;
 pub use connections::ensure_default;
+pub use credentials::{AccessGrant, Presented, ScimConnection, ScimDoor, Turned};
 pub use error::{AppError, DirectoryError, Refusal};
 pub use groups::{GroupWrite, ShowMembers};
 pub use host_auth::{AuthenticatedHost, Nonces};
 pub use search::Found;
 pub use throttles::{Shared, Throttles};
-pub use tokens::ScimConnection;
 pub use users::ListQuery;
 
 use self::issued::Issued;
@@ -61,6 +62,7 @@ struct Parts {
     nonces: Nonces,
     issued: Issued,
     throttles: Throttles,
+    scim_door: ScimDoor,
     /// Counts up whenever some host's generation moved: wakes those that wait.
     moved: watch::Sender<u64>,
     /// PEM of the private root, for the bootstrap document.
@@ -97,6 +99,7 @@ impl App {
             nonces,
             issued: Issued::default(),
             throttles: Throttles::default(),
+            scim_door: ScimDoor::default(),
             moved,
             tls_roots,
         }))
@@ -131,6 +134,10 @@ impl App {
 
     fn throttles(&self) -> &Throttles {
         &self.0.throttles
+    }
+
+    pub fn scim_door(&self) -> &ScimDoor {
+        &self.0.scim_door
     }
 
     fn issued(&self) -> &Issued {

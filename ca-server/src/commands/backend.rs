@@ -54,7 +54,7 @@ where
     let socket = config.socket_path();
     let app = start(config, ownership).await?;
     let (stopper, stop) = watch::channel(false);
-    let routes = router(&app, &[Surface::Admin].into());
+    let routes = router(&app, &[Surface::Admin].into(), &[]);
     let bound = bind_socket(&socket, Limits::SOCKET)
         .with_context(|| format!("{} cannot be made", socket.display()))?;
     let server = tokio::spawn(bound.serve(routes, stop));

@@ -34,10 +34,10 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
         let bound = bind(listen, &config.tls_path(), app.clock(), Limits::NETWORK).await?;
         eprintln!("listening on {}", bound.url());
         let scheme = if bound.listen.tls == Tls::Plain { Scheme::HTTP } else { Scheme::HTTPS };
-        let routes = router(&app, &bound.listen.surfaces).layer(Extension(scheme));
+        let routes = router(&app, &bound.listen.surfaces, &bound.listen.proxies).layer(Extension(scheme));
         running.spawn(bound.serve(routes, stop.clone()));
     }
-    let admin = router(&app, &[Surface::Admin].into());
+    let admin = router(&app, &[Surface::Admin].into(), &[]);
     let socket = config.socket_path();
     let socket = bind_socket(&socket, Limits::SOCKET)
         .with_context(|| format!("{} cannot be made", socket.display()))?;

@@ -2,12 +2,16 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 /// One address, how it is protected and what is served on it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Listen {
     pub address: SocketAddr,
     pub tls: Tls,
     pub surfaces: BTreeSet<Surface>,
+    /// Whose X-Forwarded-For is believed.
+    pub proxies: Vec<IpNet>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use sallyport_domain::{HostPattern, HostPatterns};
 use url::Url;
@@ -292,6 +293,14 @@ impl Check {
                 "admin is served on DIR/admin.sock only; take it out of this list",
             );
         }
+        let mut proxies = Vec::new();
+        for text in &raw.proxies {
+            let Some(proxy) = network(text) else {
+                let problem = format!("{text:?} is no address and no network, such as 10.0.0.0/8");
+                return self.note(&field("proxies"), problem);
+            };
+            proxies.push(proxy);
+        }
         let tls = match (raw.tls_certificate, raw.tls_key) {
             (Some(certificate), Some(key)) => {
                 Tls::Files { certificate: self.directory.join(certificate), key: self.directory.join(key) }
@@ -303,8 +312,13 @@ impl Check {
                     .note(&field("tls_key"), "tls_certificate and tls_key come together or not at all");
             }
         };
-        Some(Listen { address, tls, surfaces })
+        Some(Listen { address, tls, surfaces, proxies })
     }
+}
+
+/// An address is a network of its own.
+pub fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 /// Entra's own, for a tenant.
@@ -399,6 +413,7 @@ mod tests {
             ("# guests = false", "gusts = true", "login.gusts"),
             ("https://login.microsoftonline.com", "http://login.microsoftonline.com", "ca.issuer"),
             ("# tls_key", "tls_key", "listen[0].tls_key"),
+            ("# proxies = [\"127.0.0.1\"]", "proxies = [\"proxy\"]", "listen[0].proxies"),
         ];
         for (from, to, field) in cases {
             let text = good().replacen(from, to, 1);

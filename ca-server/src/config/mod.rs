@@ -13,7 +13,7 @@ use sallyport_domain::{HostPatterns, TenantId};
 
 pub use duration::{parse_duration, write_duration};
 pub use listen::{Listen, Surface, Tls};
-pub use load::{ConfigError, check_text, entra_issuer, load};
+pub use load::{ConfigError, check_text, entra_issuer, load, network};
 pub use raw::{Template, template};
 
 /// What the CA was told to be.

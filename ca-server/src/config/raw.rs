@@ -61,6 +61,8 @@ pub(super) struct RawPrincipals {
 pub(super) struct RawListen {
     pub(super) address: String,
     pub(super) surfaces: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) proxies: Vec<String>,
     pub(super) tls_certificate: Option<String>,
     pub(super) tls_key: Option<String>,
     #[serde(default)]
@@ -125,6 +127,7 @@ surfaces = ["login", "scim", "hosts", "ops"]
 {tls_names}
 # tls_certificate = "/etc/ssl/ca.pem"   # PEM chain; without both files: plain HTTP on loopback, the private root elsewhere
 # tls_key = "/etc/ssl/ca.key"
+# proxies = ["127.0.0.1"]   # reverse proxies whose X-Forwarded-For says where a request comes from
 "#
     )
 }

@@ -6,8 +6,8 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get};
 use sallyport_protocol::admin::{
-    AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, Finding, GrantView, GroupView,
-    HostView, TokenView, UserView, route,
+    AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, ExtendScimToken, Finding,
+    GrantView, GroupView, HostView, TokenView, UserView, route,
 };
 use sallyport_protocol::{ProblemCode, path};
 use serde::Deserialize;
@@ -28,7 +28,7 @@ pub(super) fn routes() -> Router<App> {
         .route(route::HOSTS, get(hosts))
         .route(&one(route::HOSTS), delete(retire_host))
         .route(route::SCIM_TOKENS, get(scim_tokens).post(create_scim_token))
-        .route(&one(route::SCIM_TOKENS), delete(revoke_scim_token))
+        .route(&one(route::SCIM_TOKENS), delete(revoke_scim_token).patch(extend_scim_token))
         .route(route::USERS, get(users))
         .merge(super::connections::routes());
     Router::new().nest(path::ADMIN, routes)
@@ -122,6 +122,15 @@ async fn create_scim_token(
     Json(ask): Json<CreateScimToken>,
 ) -> Result<Json<CreatedToken>, Failure> {
     Ok(Json(app.create_scim_token(request, ask).await?))
+}
+
+async fn extend_scim_token(
+    State(app): State<App>,
+    RequestTag(request): RequestTag,
+    Path(text): Path<String>,
+    Json(ask): Json<ExtendScimToken>,
+) -> Result<Json<TokenView>, Failure> {
+    Ok(Json(app.extend_scim_token(request, id(&text)?, ask).await?))
 }
 
 async fn revoke_scim_token(

@@ -1,6 +1,7 @@
 //! HTTP: extract, call one use case, render. No business rule has an `if` here.
 
 mod admin;
+mod client_address;
 mod connections;
 mod failure;
 mod hosts;
@@ -12,11 +13,13 @@ mod strangers;
 mod trace;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use ipnet::IpNet;
 use tower_http::timeout::TimeoutLayer;
 
 pub use failure::Failure;
@@ -37,8 +40,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Above the longest poll that a host may ask for.
 const POLL_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// The routes of these surfaces; everything else is 404.
-pub fn router(app: &App, surfaces: &BTreeSet<Surface>) -> Router {
+/// The routes of these surfaces; everything else is 404. `proxies`: whose word counts about where a request comes from.
+pub fn router(app: &App, surfaces: &BTreeSet<Surface>, proxies: &[IpNet]) -> Router {
     let mut router = Router::new();
     for surface in surfaces {
         router = router.merge(match surface {
@@ -46,7 +49,7 @@ pub fn router(app: &App, surfaces: &BTreeSet<Surface>) -> Router {
             Surface::Hosts => limited(hosts::routes(), SMALL_BODY, POLL_TIMEOUT),
             Surface::Login => limited(login::routes(), SMALL_BODY, TIMEOUT),
             Surface::Ops => limited(ops::routes(), SMALL_BODY, TIMEOUT),
-            Surface::Scim => limited(scim::routes(), SCIM_BODY, TIMEOUT),
+            Surface::Scim => limited(scim::routes(app), SCIM_BODY, TIMEOUT),
         });
     }
     let strangers = Strangers::new(app.clock());
@@ -54,6 +57,7 @@ pub fn router(app: &App, surfaces: &BTreeSet<Surface>) -> Router {
         .fallback(failure::not_found)
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(strangers, strangers::at_the_door))
+        .layer(axum::middleware::from_fn_with_state(Arc::from(proxies), client_address::note))
         .layer(axum::middleware::from_fn_with_state(app.clone(), trace::tag))
         .with_state(app.clone())
 }

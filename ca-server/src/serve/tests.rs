@@ -65,7 +65,12 @@ impl Server {
     async fn start(tls: Tls, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         create_root(folder.path(), Now.now()).unwrap();
-        let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), tls, surfaces: [Surface::Ops].into() };
+        let listen = Listen {
+            address: "127.0.0.1:0".parse().unwrap(),
+            tls,
+            surfaces: [Surface::Ops].into(),
+            proxies: Vec::new(),
+        };
         let bound = bind(&listen, folder.path(), SharedClock(Arc::new(Now)), limits).await.unwrap();
         let address = bound.url().rsplit('/').next().unwrap().parse().unwrap();
         let (stopper, stop) = watch::channel(false);

@@ -125,6 +125,7 @@ names! {
     HostRetired = "host.retired",
     LoginSucceeded = "login.succeeded",
     ScimTokenCreated = "scim_token.created",
+    ScimTokenExtended = "scim_token.extended",
     ScimTokenRevoked = "scim_token.revoked",
 }
 

@@ -5,7 +5,7 @@ use reqwest::{Method, RequestBuilder};
 use sallyport_domain::{ConnectionName, GrantId, HostName};
 use sallyport_protocol::admin::{
     AddConnection, AddGrant, AuditVerdict, ConnectionView, CreateEnrollToken, CreateScimToken, CreatedToken,
-    Finding, GrantView, GroupView, HostView, SetConnection, TokenView, UserView, route,
+    ExtendScimToken, Finding, GrantView, GroupView, HostView, SetConnection, TokenView, UserView, route,
 };
 use sallyport_protocol::path;
 use serde::Serialize;
@@ -112,6 +112,12 @@ impl AdminClient {
 
     pub async fn create_scim_token(&self, token: &CreateScimToken) -> Result<CreatedToken, ClientError> {
         self.post(route::SCIM_TOKENS, token).await
+    }
+
+    /// `id` as the list gives it.
+    pub async fn extend_scim_token(&self, id: &str, ask: ExtendScimToken) -> Result<TokenView, ClientError> {
+        let route = format!("{}/{}", route::SCIM_TOKENS, plain_id(id)?);
+        self.send(self.request(Method::PATCH, &route).json(&ask)).await?.json()
     }
 
     /// `id` as the list gives it.

@@ -1,4 +1,5 @@
 //! The administrators' routes as both ends see them. Each read gives a JSON array or object; each write its result.
+use ipnet::IpNet;
 use jiff::Timestamp;
 use sallyport_domain::{
     ConnectionName, Generation, GrantId, GroupId, HostName, HostPatterns, Tags, TenantId,
@@ -60,14 +61,52 @@ pub struct CreateScimToken {
     /// Whose directory it writes; absent: that of the CA's own tenant.
     #[serde(default)]
     pub connection: Option<ConnectionName>,
+    #[serde(default)]
+    pub kind: CredentialKind,
+}
+
+/// How a credential of the directory is shown.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CredentialKind {
+    /// User and password.
+    Basic,
+    /// One secret token.
+    #[default]
+    Bearer,
+    /// Client id and secret, for access tokens of the CA's own token endpoint.
+    OAuth,
+}
+
+impl CredentialKind {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Bearer => "bearer",
+            Self::OAuth => "oauth",
+        }
+    }
+}
+
+/// A later end for a credential, counted from now.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendScimToken {
+    pub ttl_seconds: u64,
 }
 
 /// The only time that a token is seen.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct CreatedToken {
+    /// The user of a basic credential, the client id of an OAuth one.
     pub id: String,
+    /// The secret: token, password or client secret.
     pub token: String,
     pub expires_at: Timestamp,
+    /// Absent for enrolment tokens.
+    #[serde(default)]
+    pub kind: Option<CredentialKind>,
 }
 
 impl std::fmt::Debug for CreatedToken {
@@ -89,6 +128,8 @@ pub struct AddConnection {
 #[serde(default, deny_unknown_fields)]
 pub struct SetConnection {
     pub link_by_upn: Option<bool>,
+    /// Where requests may come from; an empty list: from anywhere.
+    pub networks: Option<Vec<IpNet>>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -98,6 +139,8 @@ pub struct ConnectionView {
     /// Whether it is that of the CA's own tenant.
     pub default: bool,
     pub link_by_upn: bool,
+    /// Where requests may come from; empty: from anywhere.
+    pub networks: Vec<IpNet>,
     pub users: usize,
     pub groups: usize,
     pub created_at: Timestamp,
@@ -132,6 +175,9 @@ pub struct Finding {
 pub struct TokenView {
     pub id: String,
     pub name: String,
+    /// Absent for enrolment tokens, like the connection.
+    #[serde(default)]
+    pub kind: Option<CredentialKind>,
     /// Whose directory it writes; absent for enrolment tokens.
     pub connection: Option<ConnectionName>,
     pub created_at: Timestamp,

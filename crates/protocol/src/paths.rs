@@ -11,6 +11,8 @@ pub mod path {
     pub const KRL: &str = "/v1/krl";
     pub const READY: &str = "/readyz";
     pub const SCIM: &str = "/scim/v2";
+    /// OAuth 2 client credentials for the directory (RFC 6749 section 4.4).
+    pub const SCIM_TOKEN: &str = "/scim/token";
     pub const USER_CERTIFICATE: &str = "/v1/certificates/user";
     pub const USER_KEYS: &str = "/v1/ca/user-keys";
 }

@@ -8,7 +8,7 @@ use sallyport_domain::{
     ConflictReason, ConnectionName, Generation, HostName, HostPattern, HostPatterns, HostState, Id, Kind,
     ObjectId, PosixName, Serial, Tags, TenantId, Uid, UserState,
 };
-use sallyport_store::{LoginKind, SecretHash, StoreError};
+use sallyport_store::{CredentialKind, LoginKind, SecretHash, StoreError};
 use serde_json::{Map, Value};
 
 use crate::failure::{TooLarge, database};
@@ -128,6 +128,13 @@ impl Column for LoginKind {
             DEVICE => Some(Self::Device),
             _ => None,
         }
+    }
+}
+
+impl Column for CredentialKind {
+    fn from_value(value: ValueRef<'_>) -> Option<Self> {
+        let text = value.as_str().ok()?;
+        [Self::Basic, Self::Bearer, Self::OAuth].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -50,7 +50,7 @@ pub use resources::{
     claims_are_found_in_every_spelling, external_ids_may_stand_twice, resource_comes_back_whole,
     resources_are_paged, resources_stay_in_their_tenant, user_name_is_unique_without_case,
 };
-pub use tokens::scim_tokens;
+pub use tokens::{access_tokens_end, scim_tokens};
 pub use writes::{
     a_panic_is_one_callers_error, a_refused_call_spares_the_rest_of_its_closure,
     a_refused_write_leaves_nothing, a_write_is_seen_by_the_next_read, a_write_sees_its_own_changes,
@@ -76,6 +76,7 @@ macro_rules! conformance_tests {
             a_write_sees_its_own_changes
             absence_is_an_answer
             adoptions_are_recorded
+            access_tokens_end
             an_abandoned_write_harms_nobody
             audit_chain_holds_over_roll_backs
             audit_is_read_in_slices

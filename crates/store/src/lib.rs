@@ -41,7 +41,7 @@ pub use handle::{Backend, ReadJob, Store, WriteJob};
 pub use hosts::{EnrollTokenRow, HostRow, Hosts, HostsMut, ReportRow};
 pub use ledger::{AdoptionRow, ExpressionRow, ForeignRows, Ledger, LedgerMut, LedgerRow, NameRow};
 pub use meta::{Meta, MetaMut};
-pub use tokens::{ScimTokenRow, ScimTokens, ScimTokensMut, SecretHash};
+pub use tokens::{AccessTokenRow, CredentialKind, ScimTokenRow, ScimTokens, ScimTokensMut, SecretHash};
 
 /// The form in which names are compared without regard to case: Unicode lower case, in every adapter alike.
 #[must_use]

@@ -30,6 +30,7 @@ const ROUTES: &[(&str, &[&str], For)] = &[
     ("/v1/hosts/self/certificate", &["POST"], For::Host),
     ("/v1/hosts/self/report", &["POST"], For::Host),
     ("/v1/hosts/self/snapshot", &["GET"], For::Host),
+    ("/scim/token", &["POST"], For::Scim),
     ("/scim/v2/.search", &["POST"], For::Scim),
     ("/scim/v2/Bulk", &METHODS, For::Scim),
     ("/scim/v2/Groups", &["GET", "POST"], For::Scim),
@@ -57,7 +58,7 @@ const ROUTES: &[(&str, &[&str], For)] = &[
     ("/api/v1/hosts", &["GET"], For::Nobody),
     ("/api/v1/hosts/{id}", &["DELETE"], For::Nobody),
     ("/api/v1/scim-tokens", &["GET", "POST"], For::Nobody),
-    ("/api/v1/scim-tokens/{id}", &["DELETE"], For::Nobody),
+    ("/api/v1/scim-tokens/{id}", &["DELETE", "PATCH"], For::Nobody),
     ("/api/v1/users", &["GET"], For::Nobody),
 ];
 

@@ -7,9 +7,12 @@ mod groups;
 mod query;
 mod reply;
 mod search;
+mod token;
 mod users;
+mod watch;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use sallyport_protocol::path;
 use sallyport_scim::{Kind, Parameters, ScimError};
@@ -17,10 +20,12 @@ use sallyport_scim::{Kind, Parameters, ScimError};
 use crate::app::{App, ListQuery};
 use reply::ScimFailure;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes(app: &App) -> Router<App> {
     let nested = Router::new().nest(path::SCIM, table().fallback(address::elsewhere));
     // Not a route of its own: axum does not count the bare slash among what is nested.
     Router::route(nested, &format!("{}/", path::SCIM), any(address::elsewhere))
+        .route(path::SCIM_TOKEN, post(token::issue))
+        .layer(from_fn_with_state(app.clone(), watch::watch))
 }
 
 /// Relative to the root of SCIM.

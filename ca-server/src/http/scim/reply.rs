@@ -13,9 +13,12 @@ use sallyport_scim::{ScimError, error_body};
 use sallyport_store::StoreError;
 use serde_json::{Map, Value};
 
-use crate::app::{AppError, DirectoryError, ScimConnection};
+use super::watch::Why;
+use crate::app::{AppError, DirectoryError, ScimConnection, Turned};
 use crate::log::Chain;
 
+/// What a client waits when the store has no room.
+const BUSY_SECONDS: u64 = 5;
 const MEDIA_TYPE: &str = "application/scim+json";
 
 /// A SCIM answer.
@@ -54,7 +57,7 @@ pub enum ScimFailure {
     NotImplemented,
     Scim(ScimError),
     TooLarge,
-    Unauthorized,
+    Turned(Turned),
 }
 
 impl From<ScimError> for ScimFailure {
@@ -91,32 +94,69 @@ impl ScimFailure {
 
 impl IntoResponse for ScimFailure {
     fn into_response(self) -> Response {
-        let (status, body) = match self {
-            Self::Busy => (429, error_body(429, None, "the server is busy; try again")),
-            Self::FilteredDiscovery => {
-                (403, error_body(403, None, "descriptions of the service cannot be filtered"))
-            }
-            Self::Internal => (500, error_body(500, None, "something failed inside; try again")),
-            Self::MethodNotAllowed => (405, error_body(405, None, "this address does not know that method")),
-            Self::NotImplemented => {
-                (501, error_body(501, None, "this server has no bulk operations and no /Me"))
-            }
-            Self::Scim(error) => (error.status(), error.body()),
-            Self::TooLarge => (413, error_body(413, None, "a body is 1 MiB at most")),
-            Self::Unauthorized => {
-                let detail = "the bearer token is missing, unknown, expired or revoked; sallyport-ca scim-token create makes one";
-                (401, error_body(401, None, detail))
-            }
+        let why = Why(self.why());
+        let retry_after = match self {
+            Self::Turned(Turned::TooMany { seconds }) => seconds,
+            _ => BUSY_SECONDS,
         };
+        let (status, body) = self.render();
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = Reply { status, body, location: None }.into_response();
+        response.extensions_mut().insert(why);
+        let headers = response.headers_mut();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            headers.insert(header::RETRY_AFTER, retry_after.into());
         }
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let basic = HeaderValue::from_static("Basic realm=\"Sallyport\"");
+            headers.append(header::WWW_AUTHENTICATE, basic);
         }
         response
+    }
+}
+
+impl ScimFailure {
+    fn render(self) -> (u16, Value) {
+        let plain = |status, detail: &str| (status, error_body(status, None, detail));
+        match self {
+            Self::Busy => plain(429, "the server is busy; try again"),
+            Self::FilteredDiscovery => plain(403, "descriptions of the service cannot be filtered"),
+            Self::Internal => plain(500, "something failed inside; try again"),
+            Self::MethodNotAllowed => plain(405, "this address does not know that method"),
+            Self::NotImplemented => plain(501, "this server has no bulk operations and no /Me"),
+            Self::Scim(error) => (error.status(), error.body()),
+            Self::TooLarge => plain(413, "a body is 1 MiB at most"),
+            Self::Turned(Turned::Network) => plain(
+                403,
+                "this credential may not be used from this address; see sallyport-ca connection list",
+            ),
+            Self::Turned(Turned::TooMany { .. }) => {
+                plain(429, "too many wrong credentials came from this address; try again")
+            }
+            // One sentence for all: a stranger learns nothing about a credential.
+            Self::Turned(_) => plain(
+                401,
+                "the credential is missing, unknown, expired or revoked; sallyport-ca scim-token create makes one",
+            ),
+        }
+    }
+
+    /// For the log: nothing of what was sent.
+    const fn why(&self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::FilteredDiscovery => "a filter on descriptions",
+            Self::Internal => "internal",
+            Self::MethodNotAllowed => "method not allowed",
+            Self::NotImplemented => "not implemented",
+            Self::Scim(error) => match error.scim_type() {
+                Some(kind) => kind,
+                None => "not found",
+            },
+            Self::TooLarge => "too large",
+            Self::Turned(turned) => turned.as_str(),
+        }
     }
 }
 

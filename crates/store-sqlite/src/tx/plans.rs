@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use rusqlite::StatementStatus;
 use sallyport_domain::UidRange;
 use sallyport_store::conformance::samples::{
-    adoption, certificate, connection, enroll_token, grant, group, host, id, name, now, object, pinned,
-    resource, scim_token, serial, session, sign_in, subject, tenant, token, uid,
+    access_token, adoption, certificate, connection, enroll_token, grant, group, host, id, name, now, object,
+    pinned, resource, scim_token, serial, session, sign_in, subject, tenant, token, uid,
 };
 use sallyport_store::{
     ExpressionRow, ForeignRows, LedgerRow, ReadTx, ReportRow, SecretHash, StoreError, WriteTx,
@@ -75,6 +75,8 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.put_report(id(1), &ReportRow::default())?;
     tx.put_enroll_token(&enroll_token(1))?;
     tx.put_scim_token(&scim_token(1))?;
+    tx.put_access_token(&access_token(9))?;
+    tx.forget_access_tokens(now())?;
     tx.put_connection(&connection(1))?;
     tx.remove_connection(&connection(1).name)?;
     tx.intend(&certificate(1, 1))?;
@@ -167,6 +169,8 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.hosts()?;
     tx.enroll_token(&SecretHash([1; 32]))?;
     tx.enroll_tokens()?;
+    tx.access_token(&SecretHash([1; 32]))?;
+    tx.scim_token_by_id(id(1))?;
     tx.connection(&connection(1).name)?;
     tx.connection_of(tenant(1))?;
     tx.connections()?;

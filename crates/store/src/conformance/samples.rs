@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{
-    AdoptionRow, CertificateKind, CertificateRow, ConnectionRow, EnrollTokenRow, GrantRow, GroupRow, HostRow,
-    LoginKind, PersonRow, ReportRow, ResourceRow, ScimTokenRow, SecretHash, SessionRow, Store, StoreError,
-    TokenUse, WriteTx,
+    AccessTokenRow, AdoptionRow, CertificateKind, CertificateRow, ConnectionRow, CredentialKind,
+    EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind, PersonRow, ReportRow, ResourceRow, ScimTokenRow,
+    SecretHash, SessionRow, Store, StoreError, TokenUse, WriteTx,
 };
 
 /// 2027-01-15T08:00:00Z.
@@ -222,6 +222,7 @@ pub fn enroll_token(number: u8) -> EnrollTokenRow {
 pub fn scim_token(number: u8) -> ScimTokenRow {
     ScimTokenRow {
         id: id(u32::from(number)),
+        kind: CredentialKind::Bearer,
         tenant: tenant(1),
         name: format!("entra {number}"),
         hash: SecretHash([number; 32]),
@@ -230,6 +231,11 @@ pub fn scim_token(number: u8) -> ScimTokenRow {
         last_used_at: None,
         revoked_at: None,
     }
+}
+
+/// Of credential 1.
+pub fn access_token(number: u8) -> AccessTokenRow {
+    AccessTokenRow { hash: SecretHash([number; 32]), credential: id(1), expires_at: after(i64::from(number)) }
 }
 
 /// Of the tenant with the same number.
