@@ -1,6 +1,8 @@
 //! What Entra's provisioning service sends, to the letter, over HTTP.
 
+mod corpus;
 mod foreign;
+mod validator;
 
 use anyhow::{Context as _, Result};
 use reqwest::Method;
