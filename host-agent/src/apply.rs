@@ -5,6 +5,8 @@ mod sshd;
 mod sudo;
 
 #[cfg(test)]
+mod interruptions;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};

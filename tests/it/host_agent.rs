@@ -1,5 +1,6 @@
 //! `sallyport-host` on real hosts: real accounts, sudo and sshd, against a CA that says what the test wants.
 
+mod hard_times;
 mod lost_ledger;
 mod mini_ca;
 mod trials;
@@ -374,45 +375,6 @@ fn a_full_disk_holds_grants_back_and_no_removal() -> Result<()> {
         stage.files_are_whole()?;
     }
     Ok(())
-}
-
-#[test]
-fn killed_at_any_instant_the_files_are_whole_and_the_next_run_finishes() -> Result<()> {
-    let stage = Stage::enrolled()?;
-    let people: Vec<Engineer> = [("ada", 70_001), ("bob", 70_002), ("cyd", 70_003), ("dan", 70_004)]
-        .iter()
-        .map(|(name, uid)| Ok(stage.engineer(name, *uid)?.with_sudo()))
-        .collect::<Result<_>>()?;
-    stage.ca.grant(&[&people[0]]);
-    stage.agent(&["apply", "--once"])?.ok()?;
-    let mut cut_short = 0;
-    for round in 0..40u64 {
-        let granted: Vec<&Engineer> = people
-            .iter()
-            .enumerate()
-            .filter(|(n, _)| (round >> n) & 1 == 0)
-            .map(|(_, person)| person)
-            .collect();
-        stage.ca.grant(&granted);
-        // Spread over what a whole run takes, network included.
-        let milliseconds = 20 + round * 7 % 230;
-        let script = format!(
-            "sallyport-host apply --once & sleep 0.{milliseconds:03}; kill -KILL $! && wait $! || echo cut"
-        );
-        if stage.host.exec(&["sh", "-c", &script])?.stdout.contains("cut") {
-            cut_short += 1;
-        }
-        stage.files_are_whole().with_context(|| format!("after {milliseconds} ms in round {round}"))?;
-    }
-    ensure!(cut_short >= 10, "only {cut_short} of 40 runs were cut short");
-    stage.ca.grant(&people.iter().collect::<Vec<_>>());
-    stage.agent(&["apply", "--once"])?.ok()?;
-    for person in &people {
-        stage.ssh(person)?.run("sudo -n true")?.ok()?;
-    }
-    let leftovers = stage.host.sh("find /etc /var/lib/sallyport-host -name '*.sallyport-new'")?;
-    ensure!(leftovers.is_empty(), "{leftovers}");
-    stage.files_are_whole()
 }
 
 #[test]

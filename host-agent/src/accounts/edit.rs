@@ -176,8 +176,12 @@ fn add_members(files: &mut AccountFiles, create: &[&NewAccount], new_gid: Option
     }
     join(&mut files.group, create, 4);
     if let Some(gshadow) = &mut files.gshadow {
-        if new_gid.is_some() && !gshadow.rows().any(|row| row.name() == MARKER_GROUP.as_bytes()) {
-            gshadow.insert(vec![format!("{MARKER_GROUP}:*::").into_bytes()]);
+        // Also missing where a run was killed between the two files.
+        if !gshadow.rows().any(|row| row.name() == MARKER_GROUP.as_bytes()) {
+            let marker = files.group.rows().find(|row| row.name() == MARKER_GROUP.as_bytes());
+            let mut row = format!("{MARKER_GROUP}:*::").into_bytes();
+            row.extend_from_slice(marker.map(|row| row.field(field::GROUP_MEMBERS)).unwrap_or_default());
+            gshadow.insert(vec![row]);
         }
         join(gshadow, create, 4);
     }
