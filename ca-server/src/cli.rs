@@ -14,7 +14,7 @@ use crate::config::{network, parse_duration};
 #[derive(Debug, Parser)]
 #[command(name = "sallyport-ca", version, max_term_width = 110)]
 pub struct Cli {
-    /// The configuration file that `init` wrote.
+    /// The configuration file that `init` wrote; to `init` itself it says nothing.
     #[arg(
         long,
         global = true,

@@ -6,6 +6,7 @@ mod connections;
 mod credentials;
 mod devices;
 mod flows;
+mod full_disk;
 mod issuers;
 mod keys_and_proofs;
 mod kills;

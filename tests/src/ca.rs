@@ -70,12 +70,37 @@ impl Ca {
     /// # Errors
     /// It does not come up; the error shows what it said.
     pub fn start(&mut self) -> Result<()> {
-        let mut process = self.launch("sallyport-ca")?;
+        let process = self.launch("sallyport-ca")?;
+        self.run(process)
+    }
+
+    fn run(&mut self, mut process: Process) -> Result<()> {
         process.wait_for_line("ready: ", PATIENCE)?;
         let line = process.wait_for_line("listening on ", PATIENCE)?;
         let (_, url) = line.split_once("listening on ").context("no address")?;
         url.clone_into(&mut self.url);
         self.process = Some(process);
+        Ok(())
+    }
+
+    /// Starts the server with its folder on a disk of its own of `size` (`16m`), which is gone with the server. The
+    /// folder is then the one that the server sees.
+    ///
+    /// # Errors
+    /// As [`Ca::start`].
+    pub fn start_on_disk(&mut self, size: &str) -> Result<()> {
+        const MOUNT: &str = "mount -t tmpfs -o size=$1,mode=700 tmpfs \"$2\" && cp -a \"$3/.\" \"$2\" && shift 3 && exec \"$@\"";
+        let seed = self.folder.with_extension("seed");
+        std::fs::rename(&self.folder, &seed)?;
+        std::fs::create_dir(&self.folder)?;
+        let mut command = process::command("unshare");
+        command.args(["--mount", "--", "sh", "-c", MOUNT, "sh", size]).arg(&self.folder).arg(seed);
+        command.arg(bin("sallyport-ca")?).arg("serve").arg("--config").arg(self.config());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let process = Process::start("sallyport-ca", command, &self.logs)?;
+        let inside = PathBuf::from(format!("/proc/{}/root", process.id()?));
+        self.run(process)?;
+        self.folder = inside.join(self.folder.strip_prefix("/")?);
         Ok(())
     }
 

@@ -91,6 +91,13 @@ impl App {
         if !(1..=MOST_USES).contains(&ask.uses) {
             return malformed("an enrolment token has 1 to 10000 uses");
         }
+        let domains = &self.config().ca.host_domains;
+        if let Some(outside) = ask.names.iter().find(|name| !name.is_negated() && !domains.meet(name)) {
+            return malformed(&format!(
+                "no host can be called {outside}: this CA's host domains are {domains}. Correct --name, or add a pattern \
+                 to host_domains in [ca] of sallyport.toml and start the server again"
+            ));
+        }
         Ok(())
     }
 

@@ -108,5 +108,11 @@ async fn users(config: &Path, output: Output) -> anyhow::Result<()> {
             ]
         },
         "no users yet: Entra has not provisioned any",
-    )
+    )?;
+    if output.format == Format::Text
+        && users.iter().any(|user| user.state == "active" && user.posix_name.is_none())
+    {
+        eprintln!("POSIX NAME and UID are given when a grant first reaches a person.");
+    }
+    Ok(())
 }

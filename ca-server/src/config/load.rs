@@ -19,6 +19,19 @@ const ENVIRONMENT: &str = "SALLYPORT_CA_";
 /// Sections that the environment may override; `[[listen]]` is a list and may not.
 const SECTIONS: [&str; 5] = ["ca", "login", "certificates", "hosts", "principals"];
 
+/// Fields that `init` was told, and how.
+const FLAGS: [(&str, &str); 6] = [
+    ("ca.tenant", "--tenant"),
+    ("ca.client_id", "--client-id"),
+    ("ca.issuer", "--issuer"),
+    ("ca.host_domains", "--host-domain"),
+    ("listen[0].address", "--listen"),
+    ("login.device", "--device-login"),
+];
+/// Where Entra's issuers are, in all its clouds.
+const ENTRA: [&str; 3] =
+    ["https://login.microsoftonline.", "https://login.partner.microsoftonline.", "https://sts.windows.net"];
+
 /// A certificate may not outlive a day, whatever the file says: hosts revoke by serial until it ends.
 const USER_TTL_CEILING: SignedDuration = SignedDuration::from_hours(24);
 /// The shortest certificate: below it, clock differences decide.
@@ -31,13 +44,17 @@ const TOKEN_AGE_FLOOR: SignedDuration = SignedDuration::from_mins(6);
 /// Everything that is wrong with a configuration, all at once.
 #[derive(Debug)]
 pub struct ConfigError {
-    path: PathBuf,
+    /// `None` while there is no file yet.
+    path: Option<PathBuf>,
     problems: Vec<String>,
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} cannot be used", self.path.display())?;
+        match &self.path {
+            Some(path) => write!(f, "{} cannot be used", path.display())?,
+            None => f.write_str("no CA can be made of these values")?,
+        }
         for problem in &self.problems {
             write!(f, "\n  {problem}")?;
         }
@@ -52,18 +69,24 @@ impl std::error::Error for ConfigError {}
 /// # Errors
 /// [`ConfigError`] with every problem found: field, what is wrong, what to write instead.
 pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
-    let fail = |problem: String| ConfigError { path: path.to_owned(), problems: vec![problem] };
+    let fail = |problem: String| ConfigError { path: Some(path.to_owned()), problems: vec![problem] };
     let text = std::fs::read_to_string(path)
         .map_err(|error| fail(format!("it cannot be read: {error}; `sallyport-ca init DIR …` makes one")))?;
     check(path, &text, environment)
 }
 
-/// What [`load`] would say of this text at that place.
+/// What [`load`] would say of the text that `init` is about to write there.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load`], in the words of the command line: nobody has seen the file.
 pub fn check_text(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let flag = |problem: String| {
+        let known =
+            FLAGS.iter().find_map(|(field, flag)| Some(format!("{flag}{}", problem.strip_prefix(field)?)));
+        known.unwrap_or(problem)
+    };
     check(path, text, std::iter::empty())
+        .map_err(|error| ConfigError { path: None, problems: error.problems.into_iter().map(flag).collect() })
 }
 
 fn check(
@@ -71,7 +94,7 @@ fn check(
     text: &str,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    let fail = |problem: String| ConfigError { path: path.to_owned(), problems: vec![problem] };
+    let fail = |problem: String| ConfigError { path: Some(path.to_owned()), problems: vec![problem] };
     let mut table: toml::Table =
         toml::from_str(text).map_err(|error| fail(format!("it is not TOML: {error}")))?;
     overlay(&mut table, environment).map_err(fail)?;
@@ -85,7 +108,7 @@ fn check(
     let config = check.config(raw);
     match config {
         Some(config) if check.problems.is_empty() => Ok(config),
-        _ => Err(ConfigError { path: path.to_owned(), problems: check.problems }),
+        _ => Err(ConfigError { path: Some(path.to_owned()), problems: check.problems }),
     }
 }
 
@@ -167,6 +190,15 @@ impl Check {
             );
         }
         let issuer = self.issuer(issuer.unwrap_or_else(|| entra_issuer(tenant)));
+        // Other providers have other ids.
+        let of_entra =
+            issuer.as_ref().is_some_and(|issuer| ENTRA.iter().any(|entra| issuer.starts_with(entra)));
+        if of_entra && uuid::Uuid::try_parse(&client_id).is_err() {
+            return self.note(
+                "ca.client_id",
+                "this is not a client id: the app registration shows it as a GUID, \"Application (client) ID\"",
+            );
+        }
         let domains: Result<Vec<HostPattern>, _> =
             host_domains.iter().map(|pattern| pattern.parse()).collect();
         let host_domains = self.ok("ca.host_domains", domains).map(HostPatterns::new);
@@ -410,6 +442,7 @@ mod tests {
             ("address = \"127.0.0.1:8443\"", "address = \"localhost\"", "listen[0].address"),
             ("\"login\", \"scim\"", "\"admin\", \"scim\"", "listen[0].surfaces"),
             ("*.contoso.test", "*", "ca.host_domains"),
+            ("c11e0001-5a5a-4b4b-8c8c-0000000000c1", "sallyport", "ca.client_id"),
             ("# guests = false", "gusts = true", "login.gusts"),
             ("https://login.microsoftonline.com", "http://login.microsoftonline.com", "ca.issuer"),
             ("# tls_key", "tls_key", "listen[0].tls_key"),
@@ -421,6 +454,24 @@ mod tests {
             let error = load_text(&text, &[]).unwrap_err();
             assert!(error.contains(field), "{field} is missing in: {error}");
         }
+    }
+
+    #[test]
+    fn other_providers_may_have_other_client_ids() {
+        let text = good()
+            .replace("c11e0001-5a5a-4b4b-8c8c-0000000000c1", "sallyport")
+            .replace("https://login.microsoftonline.com", "https://login.example.test");
+        assert_eq!(load_text(&text, &[]).unwrap().ca.client_id, "sallyport");
+    }
+
+    #[test]
+    fn init_is_told_of_flags_and_of_no_file() {
+        let text = good().replace(TENANT, "contoso").replace("*.contoso.test", "*");
+        let error = check_text(Path::new("/nowhere/sallyport.toml"), &text).unwrap_err().to_string();
+        for part in ["--tenant", "--host-domain"] {
+            assert!(error.contains(part), "{part} is missing in: {error}");
+        }
+        assert!(!error.contains("nowhere") && !error.contains("ca.tenant"), "{error}");
     }
 
     #[test]

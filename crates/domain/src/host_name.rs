@@ -83,6 +83,17 @@ impl HostPattern {
         !self.negated && self.covers(name.as_str())
     }
 
+    #[must_use]
+    pub const fn is_negated(&self) -> bool {
+        self.negated
+    }
+
+    /// Whether some name could be inside of both; never, when one negates.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        !self.negated && !other.negated && meet(self.glob.as_bytes(), other.glob.as_bytes())
+    }
+
     /// Whether the glob matches, the `!` aside.
     fn covers(&self, name: &str) -> bool {
         matches(self.glob.as_bytes(), name.as_bytes())
@@ -114,6 +125,28 @@ pub(crate) fn matches(glob: &[u8], name: &[u8]) -> bool {
         }
     }
     glob.get(g..).is_some_and(|rest| rest.iter().all(|&c| c == b'*'))
+}
+
+/// Whether some text matches both globs: their ends first, each pair of tails once.
+fn meet(one: &[u8], other: &[u8]) -> bool {
+    let mut below = Vec::new();
+    for i in (0..=one.len()).rev() {
+        let mut row = vec![false; other.len() + 1];
+        for j in (0..=other.len()).rev() {
+            let at = |row: &[bool], j: usize| row.get(j).copied().unwrap_or(false);
+            let found = match (one.get(i), other.get(j)) {
+                (None, None) => true,
+                (Some(b'*'), _) | (_, Some(b'*')) => at(&below, j) || at(&row, j + 1),
+                (Some(a), Some(b)) => (a == b || *a == b'?' || *b == b'?') && at(&below, j + 1),
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            if let Some(cell) = row.get_mut(j) {
+                *cell = found;
+            }
+        }
+        below = row;
+    }
+    below.first().copied().unwrap_or(false)
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -192,6 +225,12 @@ impl HostPatterns {
         hit(false) && !hit(true)
     }
 
+    /// Whether some name of the pattern could be inside, as far as the patterns that negate are not asked.
+    #[must_use]
+    pub fn meet(&self, pattern: &HostPattern) -> bool {
+        self.0.iter().any(|own| own.meets(pattern))
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -232,6 +271,36 @@ mod tests {
             assert!(!inside.allow(&name(bad)), "{bad}");
         }
         assert!(!patterns(&[]).allow(&name("a")));
+    }
+
+    #[test]
+    fn patterns_meet_where_one_name_could_match_both() {
+        let meets = |one: &str, other: &str| {
+            let (one, other): (HostPattern, HostPattern) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(one.meets(&other), other.meets(&one));
+            one.meets(&other)
+        };
+        for (one, other) in [
+            ("*.corp.test", "web-*.corp.test"),
+            ("*.corp.test", "web-1.corp.test"),
+            ("*.test", "*.corp.*"),
+            ("web-?", "web-*"),
+            ("a*b", "*ab"),
+            ("a", "a"),
+        ] {
+            assert!(meets(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("*.corp.test", "web-1.corp.tset"),
+            ("*.corp.test", "web-1"),
+            ("*.corp.test", "corp.test"),
+            ("web-?", "web-??"),
+            ("a*", "b*"),
+            ("!*.corp.test", "a.corp.test"),
+        ] {
+            assert!(!meets(one, other), "{one} {other}");
+        }
+        assert!(meets(&"a*".repeat(120), &"*a".repeat(120)));
     }
 
     #[test]

@@ -55,6 +55,21 @@ fn a_name_that_two_groups_bear_is_refused_with_both_ids() -> Result<()> {
 }
 
 #[test]
+fn an_enrolment_token_for_names_that_no_host_can_have_is_refused() -> Result<()> {
+    let world = World::shared()?;
+    for outside in ["web-1", "web-1.corp.tset", "*.contoso.test"] {
+        let create = ["enroll-token", "create", "--name", "a.corp.test", "--name", outside];
+        let refused = world.ca.command(&create)?.refused()?;
+        assert!(refused.contains(outside) && refused.contains("host_domains in [ca]"), "{refused}");
+    }
+    for inside in ["web-*", "*.corp.*", "*.test"] {
+        let create = ["enroll-token", "create", "--name", &format!("{inside}.corp.test")];
+        world.ca.command(&create)?.ok()?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_grant_without_a_tag_is_refused() -> Result<()> {
     let world = World::shared()?;
     world.ca.command(&["admin", "grant", "add", "--group", "engineers"])?.refused()?;
