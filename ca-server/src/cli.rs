@@ -52,6 +52,9 @@ pub enum Command {
     /// How people's attributes become account names.
     #[command(subcommand)]
     Names(Names),
+    /// What the directories asked for, operation by operation, and what came of it.
+    #[command(subcommand)]
+    Provisioning(Provisioning),
     /// The hash-chained record of everything that happened.
     #[command(subcommand)]
     Audit(Audit),
@@ -281,6 +284,30 @@ pub enum EnrollToken {
     List(Output),
     /// End a token at once. Hosts that it enrolled stay.
     Revoke { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Provisioning {
+    /// The provisioning log, oldest first: the newest operations, or those after a number. Kept for 30 days.
+    Log {
+        /// Operations about this person, memberships included: `userName`, id or object id.
+        #[arg(long, env = "SALLYPORT_USER", value_name = "NAME|ID")]
+        user: Option<String>,
+        /// Operations about this group: display name, id or object id.
+        #[arg(long, env = "SALLYPORT_GROUP", value_name = "ID|NAME")]
+        group: Option<String>,
+        /// Only what was refused.
+        #[arg(long, env = "SALLYPORT_FAILED")]
+        failed: bool,
+        /// Only operations after this number, to go on where an earlier command ended.
+        #[arg(long, env = "SALLYPORT_AFTER")]
+        after: Option<u64>,
+        /// As many at most, 1000 at the most.
+        #[arg(long, env = "SALLYPORT_LIMIT", default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 #[derive(Debug, Subcommand)]

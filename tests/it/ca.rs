@@ -5,6 +5,7 @@ mod certificates;
 mod connections;
 mod credentials;
 mod devices;
+mod directory;
 mod flows;
 mod full_disk;
 mod issuers;

@@ -73,6 +73,9 @@ impl From<StoreError> for AppError {
 /// What a SCIM use case ends with when not with its answer.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
+    /// As [`DirectoryError::Scim`], and in the provisioning log already.
+    #[error(transparent)]
+    Noted(ScimError),
     #[error(transparent)]
     Scim(#[from] ScimError),
     #[error("the store failed")]

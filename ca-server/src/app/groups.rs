@@ -14,6 +14,7 @@ use sallyport_store::{
 use serde_json::{Map, Value};
 
 use super::change::Change;
+use super::provisioning::{Attempt, Entry, Verb};
 use super::users::{changed, slice};
 use super::{App, DirectoryError, ListQuery, grants, people};
 
@@ -53,8 +54,13 @@ impl App {
         request: RequestId,
         body: Map<String, Value>,
     ) -> Result<GroupWrite, DirectoryError> {
-        let (group, members) = parse_group(body)?;
-        self.change(request, self.now(), move |tx, change| create(tx, change, tenant, group, members)).await
+        let attempt = Attempt::create(tenant, request, Kind::Group, &body);
+        self.attempt(attempt, async {
+            let (group, members) = parse_group(body)?;
+            self.change(request, self.now(), move |tx, change| create(tx, change, tenant, group, members))
+                .await
+        })
+        .await
     }
 
     pub async fn replace_group(
@@ -64,12 +70,17 @@ impl App {
         id: GroupId,
         body: Map<String, Value>,
     ) -> Result<GroupWrite, DirectoryError> {
-        let (group, members) = parse_group(body)?;
-        self.change(request, self.now(), move |tx, change| {
-            let before = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
-            let row = write(tx, change, &before, group)?;
-            let change_all = vec![MemberChange::ReplaceAll(members)];
-            finish(tx, change, row, change_all, ShowMembers::All)
+        self.attempt(Attempt::of(tenant, request, Verb::Replace, Kind::Group, &id), async {
+            let (group, members) = parse_group(body)?;
+            self.change(request, self.now(), move |tx, change| {
+                let before = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
+                let entry = Entry::of_group(Verb::Replace, &before);
+                let row = write(tx, change, &before, group)?;
+                let entry = entry.changed(&before.document, &row.document);
+                let change_all = vec![MemberChange::ReplaceAll(members)];
+                finish(tx, change, row, change_all, ShowMembers::All, entry)
+            })
+            .await
         })
         .await
     }
@@ -82,17 +93,19 @@ impl App {
         operations: Vec<Operation>,
         show: ShowMembers,
     ) -> Result<GroupWrite, DirectoryError> {
-        self.change(request, self.now(), move |tx, change| {
+        let change = self.change(request, self.now(), move |tx, change| {
             let before = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
             let outcome = apply(Kind::Group, &before.document, &operations)?;
-            let row = if outcome.changed {
-                write(tx, change, &before, Group::from_document(outcome.document))?
+            let entry = Entry::of_group(Verb::Update, &before);
+            let (entry, row) = if outcome.changed {
+                let row = write(tx, change, &before, Group::from_document(outcome.document))?;
+                (entry.changed(&before.document, &row.document), row)
             } else {
-                before
+                (entry, before)
             };
-            finish(tx, change, row, outcome.members, show)
-        })
-        .await
+            finish(tx, change, row, outcome.members, show, entry)
+        });
+        self.attempt(Attempt::of(tenant, request, Verb::Update, Kind::Group, &id), change).await
     }
 
     pub async fn delete_group(
@@ -101,7 +114,7 @@ impl App {
         request: RequestId,
         id: GroupId,
     ) -> Result<(), DirectoryError> {
-        self.change(request, self.now(), move |tx, change| {
+        let change = self.change(request, self.now(), move |tx, change| {
             let group = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
             let members = tx.count_members(id)?;
             empty(tx, change, &group)?;
@@ -110,10 +123,11 @@ impl App {
             }
             tx.remove_group(tenant, id)?;
             let event = change.event(EventName::DirectoryGroupDeleted).with("group", id.to_string());
-            tx.append(&event.with("name", group.display_name).with("members", members))?;
-            Ok(())
-        })
-        .await
+            tx.append(&event.with("name", group.display_name.as_str()).with("members", members))?;
+            let entry = Entry::of_group(Verb::Delete, &group).changed(&group.document, &Map::new());
+            entry.write(tx, change.now, change.request).map_err(Into::into)
+        });
+        self.attempt(Attempt::of(tenant, request, Verb::Delete, Kind::Group, &id), change).await
     }
 
     pub async fn read_group(
@@ -199,7 +213,8 @@ fn create(
     tx.put_group(&row)?;
     let event = change.event(EventName::DirectoryGroupCreated).with("group", row.id.to_string());
     tx.append(&event.with("name", row.display_name.as_str()))?;
-    finish(tx, change, row, vec![MemberChange::Add(members)], ShowMembers::All)
+    let entry = Entry::of_group(Verb::Create, &row).changed(&Map::new(), &row.document);
+    finish(tx, change, row, vec![MemberChange::Add(members)], ShowMembers::All, entry)
 }
 
 fn write(
@@ -229,20 +244,25 @@ fn finish(
     mut row: GroupRow,
     changes: Vec<MemberChange>,
     show: ShowMembers,
+    entry: Entry,
 ) -> Result<GroupWrite, DirectoryError> {
     let grants = tx.grants_of(row.id)?;
-    let mut unknown = Vec::new();
-    let mut moved = false;
+    let (mut came, mut went, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for member_change in changes {
         let (added, removed) = resolve(tx, &row, member_change, &mut unknown)?;
         for label in removed {
-            moved |= remove(tx, change, &row, &grants, &label)?;
+            if remove(tx, change, &row, &grants, &label)? {
+                went.push(label);
+            }
         }
         for label in added {
-            moved |= add(tx, change, &row, &grants, &label)?;
+            if add(tx, change, &row, &grants, &label)? {
+                came.push(label);
+            }
         }
     }
-    if moved {
+    entry.members(&came, &went, &unknown).write(tx, change.now, change.request)?;
+    if !came.is_empty() || !went.is_empty() {
         tx.touch_group(row.id, change.now)?;
         row.modified_at = change.now;
     }

@@ -16,6 +16,7 @@ mod issue_user;
 mod issued;
 mod naming;
 mod people;
+mod provisioning;
 mod report;
 mod revocation;
 mod search;
@@ -24,6 +25,7 @@ mod throttles;
 mod tokens;
 mod users;
 mod views;
+mod who;
 
 use std::sync::Arc;
 
@@ -40,6 +42,7 @@ pub use credentials::{AccessGrant, Presented, ScimConnection, ScimDoor, Turned};
 pub use error::{AppError, DirectoryError, Refusal};
 pub use groups::{GroupWrite, ShowMembers};
 pub use host_auth::{AuthenticatedHost, Nonces};
+pub use provisioning::{Attempt, Verb};
 pub use search::Found;
 pub use throttles::{Shared, Throttles};
 pub use users::ListQuery;

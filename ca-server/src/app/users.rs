@@ -6,10 +6,11 @@ use sallyport_scim::{
     Filter, Kind, Lookup, Meta, Operation, Page, ScimError, User, apply, parse_user, parse_user_replacing,
     render_user,
 };
-use sallyport_store::{self as store, ReadTx, ResourceRow, StoreError, WriteTx};
+use sallyport_store::{self as store, PersonRow, ReadTx, ResourceRow, StoreError, WriteTx};
 use serde_json::{Map, Value};
 
 use super::change::Change;
+use super::provisioning::{Attempt, Entry, Verb};
 use super::{App, DirectoryError, groups, people};
 
 /// A list as it is asked for.
@@ -29,8 +30,12 @@ impl App {
         request: RequestId,
         body: Map<String, Value>,
     ) -> Result<ResourceRow, DirectoryError> {
-        let user = parse_user(body)?;
-        self.change(request, self.now(), move |tx, change| create(tx, change, tenant, user)).await
+        let attempt = Attempt::create(tenant, request, Kind::User, &body);
+        self.attempt(attempt, async {
+            let user = parse_user(body)?;
+            self.change(request, self.now(), move |tx, change| create(tx, change, tenant, user)).await
+        })
+        .await
     }
 
     pub async fn replace_user(
@@ -40,12 +45,12 @@ impl App {
         id: ResourceId,
         body: Map<String, Value>,
     ) -> Result<ResourceRow, DirectoryError> {
-        self.change(request, self.now(), move |tx, change| {
+        let change = self.change(request, self.now(), move |tx, change| {
             let before = tx.resource(tenant, id)?.ok_or_else(|| not_found(id))?;
             let user = parse_user_replacing(body, &User::from_document(before.document.clone()))?;
-            write(tx, change, &before, user)
-        })
-        .await
+            write(tx, change, &before, user, Verb::Replace)
+        });
+        self.attempt(Attempt::of(tenant, request, Verb::Replace, Kind::User, &id), change).await
     }
 
     pub async fn patch_user(
@@ -55,15 +60,16 @@ impl App {
         id: ResourceId,
         operations: Vec<Operation>,
     ) -> Result<ResourceRow, DirectoryError> {
-        self.change(request, self.now(), move |tx, change| {
+        let change = self.change(request, self.now(), move |tx, change| {
             let before = tx.resource(tenant, id)?.ok_or_else(|| not_found(id))?;
             let outcome = apply(Kind::User, &before.document, &operations)?;
             if !outcome.changed {
+                Entry::of_user(Verb::Update, &before).write(tx, change.now, change.request)?;
                 return Ok(before);
             }
-            write(tx, change, &before, User::from_document(outcome.document))
-        })
-        .await
+            write(tx, change, &before, User::from_document(outcome.document), Verb::Update)
+        });
+        self.attempt(Attempt::of(tenant, request, Verb::Update, Kind::User, &id), change).await
     }
 
     pub async fn delete_user(
@@ -72,14 +78,11 @@ impl App {
         request: RequestId,
         id: ResourceId,
     ) -> Result<(), DirectoryError> {
-        self.change(request, self.now(), move |tx, change| {
+        let change = self.change(request, self.now(), move |tx, change| {
             let before = tx.resource(tenant, id)?.ok_or_else(|| not_found(id))?;
-            groups::leave_all(tx, change, &before)?;
-            tx.remove_resource(tenant, id)?;
-            people::bury(tx, change, before.user)?;
-            people::settle_claimants(tx, change, &before).map_err(Into::into)
-        })
-        .await
+            remove(tx, change, &before).map_err(Into::into)
+        });
+        self.attempt(Attempt::of(tenant, request, Verb::Delete, Kind::User, &id), change).await
     }
 
     pub async fn read_user(&self, tenant: TenantId, id: ResourceId) -> Result<ResourceRow, DirectoryError> {
@@ -127,7 +130,31 @@ fn create(
     )?;
     people::settle(tx, change, &resource)?;
     people::settle_claimants(tx, change, &resource)?;
+    note(tx, change, &resource, Verb::Create, (&Map::new(), None))?;
     Ok(resource)
+}
+
+/// The person stays behind, with name and uid, and is gone.
+fn remove(tx: &mut dyn WriteTx, change: &mut Change, before: &ResourceRow) -> Result<(), StoreError> {
+    let was = tx.person(before.user)?;
+    groups::leave_all(tx, change, before)?;
+    tx.remove_resource(before.tenant, before.id)?;
+    people::bury(tx, change, before.user)?;
+    people::settle_claimants(tx, change, before)?;
+    note(tx, change, before, Verb::Delete, (&before.document, was.as_ref()))
+}
+
+/// The event for the provisioning log: what the document and the person were, and are now.
+fn note(
+    tx: &mut dyn WriteTx,
+    change: &Change,
+    after: &ResourceRow,
+    verb: Verb,
+    (document, person): (&Map<String, Value>, Option<&PersonRow>),
+) -> Result<(), StoreError> {
+    let now = tx.person(after.user)?;
+    let entry = Entry::of_user(verb, after).changed(document, &after.document);
+    entry.person(person, now.as_ref()).write(tx, change.now, change.request)
 }
 
 fn write(
@@ -135,7 +162,9 @@ fn write(
     change: &mut Change,
     before: &ResourceRow,
     user: User,
+    verb: Verb,
 ) -> Result<ResourceRow, DirectoryError> {
+    let was = tx.person(before.user)?;
     let clash =
         tx.resource_by_user_name(before.tenant, user.user_name())?.is_some_and(|other| other.id != before.id);
     if clash {
@@ -158,6 +187,7 @@ fn write(
     people::settle(tx, change, &after)?;
     people::settle_claimants(tx, change, before)?;
     people::settle_claimants(tx, change, &after)?;
+    note(tx, change, &after, verb, (&before.document, was.as_ref()))?;
     Ok(after)
 }
 

@@ -8,6 +8,7 @@ mod connections;
 mod doctor;
 mod init;
 mod names;
+mod provisioning;
 mod serve;
 mod start;
 mod table;
@@ -31,6 +32,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::ScimToken(asked) => tokens::scim(&cli.config, asked).await,
         Command::EnrollToken(asked) => tokens::enroll(&cli.config, asked).await,
         Command::Names(asked) => names::run(asked),
+        Command::Provisioning(asked) => provisioning::run(&cli.config, asked).await,
         Command::Audit(asked) => audit::run(&cli.config, asked).await,
     }
 }

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get};
 use sallyport_protocol::admin::{
     AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, ExtendScimToken, Finding,
-    GrantView, GroupView, HostView, TokenView, UserView, route,
+    GrantView, GroupView, HostView, ProvisioningEvent, ProvisioningQuery, TokenView, UserView, route,
 };
 use sallyport_protocol::{ProblemCode, path};
 use serde::Deserialize;
@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<App> {
         .route(route::GROUPS, get(groups))
         .route(route::HOSTS, get(hosts))
         .route(&one(route::HOSTS), delete(retire_host))
+        .route(route::PROVISIONING, get(provisioning))
         .route(route::SCIM_TOKENS, get(scim_tokens).post(create_scim_token))
         .route(&one(route::SCIM_TOKENS), delete(revoke_scim_token).patch(extend_scim_token))
         .route(route::USERS, get(users))
@@ -72,6 +73,13 @@ async fn remove_grant(
 
 async fn groups(State(app): State<App>) -> Result<Json<Vec<GroupView>>, Failure> {
     Ok(Json(app.view_groups().await?))
+}
+
+async fn provisioning(
+    State(app): State<App>,
+    Query(query): Query<ProvisioningQuery>,
+) -> Result<Json<Vec<ProvisioningEvent>>, Failure> {
+    Ok(Json(app.provisioning(query).await?))
 }
 
 async fn users(State(app): State<App>) -> Result<Json<Vec<UserView>>, Failure> {

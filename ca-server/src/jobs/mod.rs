@@ -23,6 +23,9 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         if let Err(error) = app.forget_access_tokens().await {
             tracing::warn!(error = %Chain(&error), "old access tokens could not be forgotten");
         }
+        if let Err(error) = app.forget_old_provisioning().await {
+            tracing::warn!(error = %Chain(&error), "the provisioning log could not be shortened");
+        }
         tokio::select! {
             () = tokio::time::sleep(STEP) => {}
             () = stopped(&mut stop) => return,

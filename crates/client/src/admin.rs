@@ -5,7 +5,8 @@ use reqwest::{Method, RequestBuilder};
 use sallyport_domain::{ConnectionName, GrantId, HostName};
 use sallyport_protocol::admin::{
     AddConnection, AddGrant, AuditVerdict, ConnectionView, CreateEnrollToken, CreateScimToken, CreatedToken,
-    ExtendScimToken, Finding, GrantView, GroupView, HostView, SetConnection, TokenView, UserView, route,
+    ExtendScimToken, Finding, GrantView, GroupView, HostView, ProvisioningEvent, ProvisioningQuery,
+    SetConnection, TokenView, UserView, route,
 };
 use sallyport_protocol::path;
 use serde::Serialize;
@@ -128,6 +129,14 @@ impl AdminClient {
     /// Some of the events after this sequence number, oldest first; none when there are no more.
     pub async fn audit(&self, after: u64) -> Result<Vec<serde_json::Value>, ClientError> {
         self.get(&format!("{}?after={after}", route::AUDIT)).await
+    }
+
+    /// Oldest first.
+    pub async fn provisioning(
+        &self,
+        query: &ProvisioningQuery,
+    ) -> Result<Vec<ProvisioningEvent>, ClientError> {
+        self.send(self.request(Method::GET, route::PROVISIONING).query(query)).await?.json()
     }
 
     pub async fn audit_verify(&self) -> Result<AuditVerdict, ClientError> {

@@ -18,6 +18,7 @@ pub mod route {
     pub const GRANTS: &str = "/grants";
     pub const GROUPS: &str = "/groups";
     pub const HOSTS: &str = "/hosts";
+    pub const PROVISIONING: &str = "/provisioning";
     pub const SCIM_TOKENS: &str = "/scim-tokens";
     pub const USERS: &str = "/users";
 }
@@ -219,6 +220,50 @@ pub struct GroupView {
     pub object_id: Option<String>,
     pub name: String,
     pub members: usize,
+}
+
+/// What every event of the provisioning log is called.
+pub const PROVISIONING_CATEGORY: &str = "SCIM-SYNC";
+
+/// Which events of the provisioning log are asked for; all of it together.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvisioningQuery {
+    /// After this number, oldest first. Without it: the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// Before this number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// As many at most; 1000 is the most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// About this person: `userName`, id, object id or the id of their resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// About this group: display name, id or object id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Only what was refused.
+    #[serde(default)]
+    pub failed: bool,
+}
+
+/// One operation that a directory asked for, and what came of it.
+///
+/// `detail` has `operation` (create, replace, update, delete, read), `resource` (User, Group), `status` and `outcome`
+/// (success, failure), and where there is something to say: `resource_id`, `name`, `external_id`, `changes`
+/// (`[{attribute, old?, new?}]`), `members`, `person`, `scim_type`, `detail`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ProvisioningEvent {
+    pub seq: u64,
+    pub at: Timestamp,
+    /// [`PROVISIONING_CATEGORY`].
+    pub category: String,
+    pub request: String,
+    pub connection: String,
+    #[serde(flatten)]
+    pub detail: serde_json::Map<String, serde_json::Value>,
 }
 
 /// How far the chain had come at a time.

@@ -10,6 +10,7 @@ mod hosts;
 mod ledger;
 mod meta;
 mod people;
+mod provisioning;
 mod resources;
 mod sessions;
 mod tokens;

@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/0003.sql"),
     include_str!("../schema/0004.sql"),
     include_str!("../schema/0005.sql"),
+    include_str!("../schema/0006.sql"),
 ];
 
 /// "SlyP": so that another program's database is not taken for one of ours.

@@ -14,6 +14,7 @@ mod groups;
 mod hosts;
 mod ledger;
 mod people;
+pub mod provisioning;
 mod reads;
 mod resources;
 pub mod samples;
@@ -44,6 +45,9 @@ pub use ledger::{
 pub use people::{
     groups_of_a_person, name_and_uid_never_change_hands, name_and_uid_outlive_the_resource,
     people_behind_a_group, person_comes_back_whole, pins_are_never_loosened, subject_is_one_persons,
+};
+pub use provisioning::{
+    provisioning_events_are_forgotten_from_the_oldest, provisioning_events_are_found_by_whom_they_concern,
 };
 pub use reads::{a_read_sees_one_state, absence_is_an_answer, many_reads_run_beside_writes};
 pub use resources::{
@@ -109,6 +113,8 @@ macro_rules! conformance_tests {
             people_behind_a_group
             person_comes_back_whole
             pins_are_never_loosened
+            provisioning_events_are_forgotten_from_the_oldest
+            provisioning_events_are_found_by_whom_they_concern
             refused_host_leaves_no_trace
             one_connection_a_tenant
             reports_and_generations_need_their_host

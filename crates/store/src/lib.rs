@@ -25,6 +25,7 @@ mod handle;
 mod hosts;
 mod ledger;
 mod meta;
+mod provisioning;
 mod tokens;
 
 pub mod conformance;
@@ -41,6 +42,7 @@ pub use handle::{Backend, ReadJob, Store, WriteJob};
 pub use hosts::{EnrollTokenRow, HostRow, Hosts, HostsMut, ReportRow};
 pub use ledger::{AdoptionRow, ExpressionRow, ForeignRows, Ledger, LedgerMut, LedgerRow, NameRow};
 pub use meta::{Meta, MetaMut};
+pub use provisioning::{Concerning, ProvisioningLog, ProvisioningLogMut, ProvisioningRow};
 pub use tokens::{AccessTokenRow, CredentialKind, ScimTokenRow, ScimTokens, ScimTokensMut, SecretHash};
 
 /// The form in which names are compared without regard to case: Unicode lower case, in every adapter alike.
@@ -51,7 +53,16 @@ pub fn folded(name: &str) -> String {
 
 /// Everything that can be asked.
 pub trait ReadTx:
-    AuditLog + Certificates + Connections + Directory + Grants + Hosts + Ledger + Meta + ScimTokens
+    AuditLog
+    + Certificates
+    + Connections
+    + Directory
+    + Grants
+    + Hosts
+    + Ledger
+    + Meta
+    + ProvisioningLog
+    + ScimTokens
 {
 }
 
@@ -66,12 +77,22 @@ pub trait WriteTx:
     + HostsMut
     + LedgerMut
     + MetaMut
+    + ProvisioningLogMut
     + ScimTokensMut
 {
 }
 
-impl<T: AuditLog + Certificates + Connections + Directory + Grants + Hosts + Ledger + Meta + ScimTokens>
-    ReadTx for T
+impl<T> ReadTx for T where
+    T: AuditLog
+        + Certificates
+        + Connections
+        + Directory
+        + Grants
+        + Hosts
+        + Ledger
+        + Meta
+        + ProvisioningLog
+        + ScimTokens
 {
 }
 impl<T> WriteTx for T where
@@ -84,6 +105,7 @@ impl<T> WriteTx for T where
         + HostsMut
         + LedgerMut
         + MetaMut
+        + ProvisioningLogMut
         + ScimTokensMut
 {
 }

@@ -57,6 +57,7 @@ const ROUTES: &[(&str, &[&str], For)] = &[
     ("/api/v1/groups", &["GET"], For::Nobody),
     ("/api/v1/hosts", &["GET"], For::Nobody),
     ("/api/v1/hosts/{id}", &["DELETE"], For::Nobody),
+    ("/api/v1/provisioning", &["GET"], For::Nobody),
     ("/api/v1/scim-tokens", &["GET", "POST"], For::Nobody),
     ("/api/v1/scim-tokens/{id}", &["DELETE", "PATCH"], For::Nobody),
     ("/api/v1/users", &["GET"], For::Nobody),

@@ -4,6 +4,7 @@ use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::refusals::Speaker;
 use super::reply::ScimFailure;
 use super::watch::Observed;
 use crate::app::{App, Presented, ScimConnection, Turned};
@@ -21,6 +22,9 @@ impl FromRequestParts<App> for ScimConnection {
         let (connection, name) = app.admit(&shown, from).await?.map_err(ScimFailure::Turned)?;
         if let Some(observed) = parts.extensions.get::<Observed>() {
             observed.belongs_to(name);
+        }
+        if let Some(speaker) = parts.extensions.get::<Speaker>() {
+            speaker.is(connection.tenant);
         }
         Ok(connection)
     }

@@ -5,6 +5,7 @@ mod auth;
 mod discovery;
 mod groups;
 mod query;
+mod refusals;
 mod reply;
 mod search;
 mod token;
@@ -26,6 +27,7 @@ pub(super) fn routes(app: &App) -> Router<App> {
     Router::route(nested, &format!("{}/", path::SCIM), any(address::elsewhere))
         .route(path::SCIM_TOKEN, post(token::issue))
         .layer(from_fn_with_state(app.clone(), watch::watch))
+        .layer(from_fn_with_state(app.clone(), refusals::note))
 }
 
 /// Relative to the root of SCIM.

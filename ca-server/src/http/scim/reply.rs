@@ -13,6 +13,7 @@ use sallyport_scim::{ScimError, error_body};
 use sallyport_store::StoreError;
 use serde_json::{Map, Value};
 
+use super::refusals::Refused;
 use super::watch::Why;
 use crate::app::{AppError, DirectoryError, ScimConnection, Turned};
 use crate::log::Chain;
@@ -20,6 +21,7 @@ use crate::log::Chain;
 /// What a client waits when the store has no room.
 const BUSY_SECONDS: u64 = 5;
 const MEDIA_TYPE: &str = "application/scim+json";
+const TOO_LARGE: &str = "a body is 1 MiB at most";
 
 /// A SCIM answer.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub enum ScimFailure {
     Internal,
     MethodNotAllowed,
     NotImplemented,
+    /// As [`ScimFailure::Scim`], and in the provisioning log already.
+    Noted(ScimError),
     Scim(ScimError),
     TooLarge,
     Turned(Turned),
@@ -69,6 +73,7 @@ impl From<ScimError> for ScimFailure {
 impl From<DirectoryError> for ScimFailure {
     fn from(error: DirectoryError) -> Self {
         match error {
+            DirectoryError::Noted(error) => Self::Noted(error),
             DirectoryError::Scim(error) => Self::Scim(error),
             DirectoryError::Store(StoreError::Busy) => Self::Busy,
             DirectoryError::Store(source) => Self::internal(&source),
@@ -94,7 +99,7 @@ impl ScimFailure {
 
 impl IntoResponse for ScimFailure {
     fn into_response(self) -> Response {
-        let why = Why(self.why());
+        let (why, refused) = (Why(self.why()), self.refused());
         let retry_after = match self {
             Self::Turned(Turned::TooMany { seconds }) => seconds,
             _ => BUSY_SECONDS,
@@ -103,6 +108,9 @@ impl IntoResponse for ScimFailure {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = Reply { status, body, location: None }.into_response();
         response.extensions_mut().insert(why);
+        if let Some(refused) = refused {
+            response.extensions_mut().insert(refused);
+        }
         let headers = response.headers_mut();
         if status == StatusCode::TOO_MANY_REQUESTS {
             headers.insert(header::RETRY_AFTER, retry_after.into());
@@ -125,8 +133,8 @@ impl ScimFailure {
             Self::Internal => plain(500, "something failed inside; try again"),
             Self::MethodNotAllowed => plain(405, "this address does not know that method"),
             Self::NotImplemented => plain(501, "this server has no bulk operations and no /Me"),
-            Self::Scim(error) => (error.status(), error.body()),
-            Self::TooLarge => plain(413, "a body is 1 MiB at most"),
+            Self::Noted(error) | Self::Scim(error) => (error.status(), error.body()),
+            Self::TooLarge => plain(413, TOO_LARGE),
             Self::Turned(Turned::Network) => plain(
                 403,
                 "this credential may not be used from this address; see sallyport-ca connection list",
@@ -142,6 +150,15 @@ impl ScimFailure {
         }
     }
 
+    /// What the provisioning log has yet to hear of.
+    fn refused(&self) -> Option<Refused> {
+        match self {
+            Self::Scim(error) => Some(Refused { scim_type: error.scim_type(), detail: error.detail() }),
+            Self::TooLarge => Some(Refused { scim_type: None, detail: TOO_LARGE.to_owned() }),
+            _ => None,
+        }
+    }
+
     /// For the log: nothing of what was sent.
     const fn why(&self) -> &'static str {
         match self {
@@ -150,7 +167,7 @@ impl ScimFailure {
             Self::Internal => "internal",
             Self::MethodNotAllowed => "method not allowed",
             Self::NotImplemented => "not implemented",
-            Self::Scim(error) => match error.scim_type() {
+            Self::Noted(error) | Self::Scim(error) => match error.scim_type() {
                 Some(kind) => kind,
                 None => "not found",
             },

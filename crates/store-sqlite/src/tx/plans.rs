@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use rusqlite::StatementStatus;
 use sallyport_domain::UidRange;
+use sallyport_store::conformance::provisioning::event;
 use sallyport_store::conformance::samples::{
     access_token, adoption, certificate, connection, enroll_token, grant, group, host, id, name, now, object,
     pinned, resource, scim_token, serial, session, sign_in, subject, tenant, token, uid,
 };
 use sallyport_store::{
-    ExpressionRow, ForeignRows, LedgerRow, ReadTx, ReportRow, SecretHash, StoreError, WriteTx,
+    Concerning, ExpressionRow, ForeignRows, LedgerRow, ReadTx, ReportRow, SecretHash, StoreError, WriteTx,
 };
 
 use super::*;
@@ -86,6 +87,9 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.set_krl_number(host(1).generation)?;
     tx.end_sessions(id(1), now())?;
     tx.forget_tokens(now())?;
+    tx.note_provisioning(&event(1, Some(1)), &[id(1)])?;
+    tx.note_provisioning(&event(2, Some(1)), &[id(1)])?;
+    tx.forget_provisioning(now(), 0, 1)?;
     tx.remove_member(id(1), id(1))?;
     tx.touch_group(id(1), now())?;
     tx.remove_grant(id(1))?;
@@ -133,6 +137,10 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.revoked_serials(now())?;
     tx.session(session(1).id)?;
     tx.token_use("x")?;
+    for of in [Concerning::Anything, Concerning::Group(id(1)), Concerning::Person(id(1))] {
+        tx.provisioning_after(0, of, 1)?;
+        tx.provisioning_before(9, of, 1)?;
+    }
     tx.resource(tenant(1), id(1))?;
     tx.resource_by_user_name(tenant(1), "x")?;
     tx.resources_by_external_id(tenant(1), "x")?;
