@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use sallyport_domain::{HostId, RequestId, Serial, UserId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{Event, Hash};
@@ -122,31 +122,54 @@ impl Record {
 const HASH_MEMBER: &str = ",\"hash\":\"";
 const END: &str = "\"}";
 
-/// Inserted in alphabetical order, so that the bytes are the same whichever map `serde_json` is built with.
-fn canonical(seq: u64, prev: &Hash, event: &Event) -> String {
-    let text = |value: Option<String>| value.map_or(Value::Null, Value::String);
-    let mut body = Map::new();
-    let mut put = |key: &str, value: Value| body.insert(key.to_owned(), value);
-    put("at", event.at.to_string().into());
-    put("detail", sorted(&Value::Object(event.detail.clone())));
-    put("event", event.name.as_str().into());
-    put("host", text(event.host.map(|id| id.to_string())));
-    put("prev", prev.to_string().into());
-    put("request", text(event.request.map(|id| id.to_string())));
-    put("seq", seq.into());
-    put("serial", event.serial.map_or(Value::Null, |serial| serial.value().into()));
-    put("user", text(event.user.map(|id| id.to_string())));
-    Value::Object(body).to_string()
+/// As it is written: the members in alphabetical order, whichever map `serde_json` is built with.
+#[derive(Serialize)]
+struct Written<'a> {
+    at: &'a Timestamp,
+    detail: SortedMap<'a>,
+    event: &'a str,
+    host: Option<&'a HostId>,
+    prev: &'a Hash,
+    request: Option<&'a RequestId>,
+    seq: u64,
+    serial: Option<&'a Serial>,
+    user: Option<&'a UserId>,
 }
 
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-        Value::Object(map) => {
-            let mut members: Vec<(&String, &Value)> = map.iter().collect();
-            members.sort_by_key(|(key, _)| *key);
-            Value::Object(members.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect())
+fn canonical(seq: u64, prev: &Hash, event: &Event) -> String {
+    let body = Written {
+        at: &event.at,
+        detail: SortedMap(&event.detail),
+        event: event.name.as_str(),
+        host: event.host.as_ref(),
+        prev,
+        request: event.request.as_ref(),
+        seq,
+        serial: event.serial.as_ref(),
+        user: event.user.as_ref(),
+    };
+    // Strings, numbers and maps with text for keys: there is nothing that JSON could not say.
+    serde_json::to_string(&body).unwrap_or_default()
+}
+
+struct SortedMap<'a>(&'a Map<String, Value>);
+
+impl Serialize for SortedMap<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members: Vec<(&String, &Value)> = self.0.iter().collect();
+        members.sort_unstable_by_key(|(key, _)| *key);
+        serializer.collect_map(members.into_iter().map(|(key, value)| (key, Sorted(value))))
+    }
+}
+
+struct Sorted<'a>(&'a Value);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
+            Value::Object(map) => SortedMap(map).serialize(serializer),
+            plain => plain.serialize(serializer),
         }
-        plain => plain.clone(),
     }
 }
