@@ -7,6 +7,7 @@
 mod cells;
 mod failure;
 mod files;
+mod fold;
 mod open;
 mod reader;
 mod rows;

@@ -43,8 +43,8 @@ pub enum OpenError {
     Thread(#[source] io::Error),
 }
 
-/// The connection that writes, on a database of the newest schema. The log is folded into the file every 16 MiB: pages
-/// that change with every certificate are then copied once for many.
+/// The connection that writes, on a database of the newest schema. It folds the log into the file by itself only when
+/// nobody else does ([`crate::fold`]) and 256 MiB have gathered.
 pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let failed = |source| OpenError::Database { path: path.to_owned(), source };
@@ -62,7 +62,7 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
         .execute_batch(
             "PRAGMA synchronous = FULL;
              PRAGMA cache_size = -32768;
-             PRAGMA wal_autocheckpoint = 4000;
+             PRAGMA wal_autocheckpoint = 64000;
              PRAGMA journal_size_limit = 67108864;",
         )
         .map_err(failed)?;
@@ -77,6 +77,16 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, OpenError> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
     connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192;").map_err(failed)?;
+    Ok(connection)
+}
+
+/// A connection for folding the log, which changes no row. The writer's must be open already.
+pub(crate) fn folder(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let failed = |source| OpenError::Database { path: path.to_owned(), source };
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    prepare(&connection).map_err(failed)?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -64;").map_err(failed)?;
     Ok(connection)
 }
 

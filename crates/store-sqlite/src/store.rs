@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use sallyport_store::{Backend, ReadJob, Store, StoreError, WriteJob};
 
+use crate::fold::Bell;
 use crate::writer::Writer;
 use crate::{OpenError, files, open, reader};
 
@@ -45,7 +46,9 @@ impl SqliteStore {
         files::make(path).map_err(unreachable)?;
         let (reads, to_read) = sync_channel(QUEUE);
         let (writes, to_write) = sync_channel(QUEUE);
-        let scribe = Writer::new(open::writer(path)?, lock);
+        let connection = open::writer(path)?;
+        let bell = Bell::hang(open::folder(path)?).map_err(OpenError::Thread)?;
+        let scribe = Writer::new(connection, bell, lock);
         let readers = readers(path, to_read)?;
         let scribe = start("store-writer", move || scribe.run(&to_write))?;
         Ok(Self(Arc::new(Running {

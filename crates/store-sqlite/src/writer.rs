@@ -9,6 +9,7 @@ use sallyport_audit::Head;
 use sallyport_store::WriteJob;
 
 use crate::failure::{BatchLost, database};
+use crate::fold::Bell;
 use crate::tx::Tx;
 
 /// As many closures share a commit at most.
@@ -19,30 +20,33 @@ const LONGEST: Duration = Duration::from_millis(20);
 
 /// The only one who writes.
 pub(crate) struct Writer {
-    // In this order: the connection is closed (and the log folded into the file) before another process may open it.
+    // In this order: the last connection to be closed folds the log into the file, before another process may open it.
+    bell: Bell,
     connection: Connection,
     _lock: File,
 }
 
 impl Writer {
-    pub(crate) fn new(connection: Connection, lock: File) -> Self {
-        Self { connection, _lock: lock }
+    pub(crate) fn new(connection: Connection, bell: Bell, lock: File) -> Self {
+        Self { bell, connection, _lock: lock }
     }
 
     /// Writes until the queue is closed and empty.
-    pub(crate) fn run(self, queue: &Receiver<Box<dyn WriteJob>>) {
+    pub(crate) fn run(mut self, queue: &Receiver<Box<dyn WriteJob>>) {
         while let Ok(first) = queue.recv() {
             self.batch(first, queue);
         }
     }
 
     /// Runs `first` and what waits behind it, commits once, then answers them all.
-    fn batch(&self, first: Box<dyn WriteJob>, queue: &Receiver<Box<dyn WriteJob>>) {
+    fn batch(&mut self, first: Box<dyn WriteJob>, queue: &Receiver<Box<dyn WriteJob>>) {
         let mut ran = Vec::new();
         let outcome = self.together(first, queue, &mut ran).map_err(|error| self.give_up(error));
+        let closures = ran.len();
         for job in ran {
             job.finish(outcome.clone().map_err(database));
         }
+        self.bell.after(closures, &self.connection);
     }
 
     /// Whatever comes of it, `ran` holds everyone who wants an answer.
@@ -151,11 +155,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("small.db");
         files::make(&path).unwrap();
-        let writer = Writer::new(open::writer(&path).unwrap(), files::lock(&path).unwrap().unwrap());
+        let connection = open::writer(&path).unwrap();
+        let bell = Bell::hang(open::folder(&path).unwrap()).unwrap();
+        let mut writer = Writer::new(connection, bell, files::lock(&path).unwrap().unwrap());
         writer.connection.pragma_update(None, "max_page_count", 200).unwrap();
         let (jobs, queue) = sync_channel::<Box<dyn WriteJob>>(8);
         let (answers, answered) = sync_channel(8);
-        let send = |works: &[Work]| {
+        let mut send = |works: &[Work]| {
             for work in works {
                 jobs.send(Box::new(Job { work: *work, refused: false, answers: answers.clone() })).unwrap();
             }
