@@ -22,7 +22,7 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -57,7 +57,8 @@ pub(crate) fn router() -> Router<Arc<Core>> {
         .route("/mint", post(mint_token))
         .route("/keys/rotate", post(rotate))
         .route("/clock", post(set_clock))
-        .route("/jobs", get(job).put(put_job))
+        // A job's memory is as large as the directory.
+        .route("/jobs", get(job).put(put_job).layer(DefaultBodyLimit::disable()))
         .layer(middleware::from_fn(this_machine_only))
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: builds what it measures, optimised, and measures it (tests/examples/bench).
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use anyhow::Result;
@@ -8,7 +9,8 @@ use crate::paths;
 use crate::steps::{self, Steps};
 use crate::test::cargo;
 
-pub(crate) fn run() -> Result<()> {
+/// `what`: handed on to the benchmark.
+pub(crate) fn run(what: &[OsString]) -> Result<()> {
     let mut steps = Steps::of("bench");
     steps.step("build", || {
         let mut build = cargo();
@@ -19,6 +21,6 @@ pub(crate) fn run() -> Result<()> {
     })?;
     steps.step("measure", || {
         let folder = paths::binaries()?.with_file_name("release");
-        steps::run(Command::new(folder.join("examples/bench")).env(paths::BIN_DIR, &folder))
+        steps::run(Command::new(folder.join("examples/bench")).args(what).env(paths::BIN_DIR, &folder))
     })
 }

@@ -28,8 +28,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Measure certificates a second, beside raw signatures a second
-    Bench,
+    /// Measure: certificates a second beside raw signatures a second, or another part of the work
+    Bench {
+        /// certificates, or directory [DIVIDED BY]: an initial provisioning cycle, small and large
+        #[arg(trailing_var_arg = true, default_value = "certificates")]
+        what: Vec<OsString>,
+    },
     /// Install what the tests and the demonstration need (crates/xtask/needs.toml)
     Setup,
     /// Set up, then check formatting, lints and licences, then run every test
@@ -61,7 +65,7 @@ fn main() -> ExitCode {
 fn run(chore: Chore) -> Result<()> {
     match chore {
         Chore::AsRoot { command } => privilege::exec_as_root(&command),
-        Chore::Bench => bench::run(),
+        Chore::Bench { what } => bench::run(&what),
         Chore::Demo { keep } => demo::run(keep),
         Chore::Setup => setup::run(),
         Chore::Test => test::run(),

@@ -1,9 +1,11 @@
-//! How many certificates a second, in three steps from the bare signature to the served request. `cargo xtask bench`.
+//! How many certificates a second, in three steps from the bare signature to the served request: `cargo xtask bench`.
+//! What a provisioning cycle costs: `cargo xtask bench directory`.
 //!
 //! An example of this package, so that the tests build and lint it in their own profile, and only
 //! `cargo xtask bench` builds it optimised (docs/decisions/0085).
 
 mod cpu;
+mod directory;
 mod load;
 mod local;
 mod replies;
@@ -13,7 +15,7 @@ mod stage;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use self::report::{Report, Served};
 use self::requests::Maker;
@@ -26,7 +28,14 @@ const LEVELS: [(usize, usize); 3] = [(1, 3_000), (16, 12_000), (64, 20_000)];
 const WARM_UP: (usize, usize) = (16, 1_000);
 
 fn main() -> ExitCode {
-    match run() {
+    let mut arguments = std::env::args().skip(1);
+    let what = arguments.next();
+    let outcome = match what.as_deref() {
+        None | Some("certificates") => run(),
+        Some("directory") => directory::run(arguments.next().as_deref()),
+        Some(other) => Err(anyhow!("there is no benchmark {other:?}: name certificates or directory")),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -1,6 +1,8 @@
 //! Runs a cycle: reads the directory and the job's memory from the simulator, sends what the plan says,
 //! and gives the memory back.
 
+use std::time::Instant;
+
 use reqwest::Client;
 use serde_json::Value;
 use url::Url;
@@ -270,12 +272,15 @@ impl Run<'_> {
 
     async fn send(&mut self, request: &Request, object: &str) -> Result<Answer, String> {
         self.report.requests += 1;
+        let sent = Instant::now();
         let answer = self.service.scim.send(request).await;
+        let took = sent.elapsed();
         (self.progress)(&Exchange {
             method: request.method.to_owned(),
             path: with_query(request),
             status: answer.as_ref().ok().map(|answer| answer.status),
             object: object.to_owned(),
+            took,
         });
         answer.map_err(|error| chain(&error))
     }

@@ -1,5 +1,7 @@
 //! What a cycle did.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::dialect::Dialect;
@@ -56,6 +58,9 @@ pub struct Exchange {
     pub path: String,
     pub status: Option<u16>,
     pub object: String,
+    /// From the first byte sent to the last byte read.
+    #[serde(skip)]
+    pub took: Duration,
 }
 
 impl Report {
