@@ -97,7 +97,7 @@ fn tenant(size: Size) -> Result<Tenant> {
     let head = format!("tenant = \"{}\"\nclient_id = \"{}\"\n", Sim::new_oid(), Sim::new_oid());
     let user = |(number, oid): (usize, &String)| {
         format!(
-            "[[user]]\noid = \"{oid}\"\nupn = \"person.{number}@contoso.test\"\ngiven_name = \"Person\"\n\
+            "[[user]]\noid = \"{oid}\"\nupn = \"person.{number}@contoso.test\"\npassword = \"x\"\ngiven_name = \"Person\"\n\
              family_name = \"Number {number}\"\n"
         )
     };
