@@ -29,7 +29,11 @@ pub(crate) struct Crowd {
 }
 
 pub(crate) fn measure(stage: &Stage, members: usize) -> Result<Crowd> {
-    let scim = Scim { client: Client::new(), base: stage.scim(), token: stage.token().to_owned() };
+    let scim = Scim {
+        client: sallyport_entra_sim::http_client(&[])?,
+        base: stage.scim(),
+        token: stage.token().to_owned(),
+    };
     stage.runtime.block_on(async {
         let people = scim.people(members + 1).await?;
         let (newcomer, people) = people.split_last().context("nobody is there")?;
