@@ -214,6 +214,13 @@ pub enum Connection {
         /// Requests may come from anywhere.
         #[arg(long, conflicts_with = "network")]
         any_network: bool,
+        /// Only members of these groups become users, instead of what was set before: object ids, or names of groups
+        /// that have come already. Everybody else is stored and has no access.
+        #[arg(long, env = "SALLYPORT_SCOPE", value_name = "ID|NAME", num_args = 1.., value_delimiter = ',')]
+        scope: Vec<String>,
+        /// Everybody whom the directory sends becomes a user.
+        #[arg(long, conflicts_with = "scope")]
+        everybody: bool,
     },
     /// Forget one, with its tokens. It must have no users and no groups any more.
     Remove { name: ConnectionName },

@@ -7,7 +7,7 @@ use sallyport_protocol::ProblemCode;
 use sallyport_protocol::admin::{AddConnection, ConnectionView, SetConnection};
 use sallyport_store::{ConnectionRow, ReadTx, StoreError, WriteTx};
 
-use super::{App, AppError};
+use super::{App, AppError, scope};
 
 /// What the connection of the CA's own tenant is called, unless another one has the name.
 const DEFAULT: &str = "entra";
@@ -88,18 +88,24 @@ impl App {
         ask: SetConnection,
     ) -> Result<ConnectionView, AppError> {
         let own = self.config().ca.tenant;
-        self.change(request, self.now(), move |tx, change| {
+        let rescoped = ask.scope.is_some();
+        let set = self.change(request, self.now(), move |tx, change| {
             let before = named(tx, &name)?;
-            let after = changed(&before, ask);
+            let after = changed(tx, &before, ask)?;
             if after != before {
                 tx.put_connection(&after)?;
                 let event = change.event(EventName::ConnectionChanged).with("connection", name.as_str());
                 let event = event.with("link_by_upn", after.link_by_upn);
-                tx.append(&event.with("networks", texts(&after.networks)))?;
+                let event = event.with("networks", texts(&after.networks));
+                tx.append(&event.with("scope", after.scope.clone()))?;
             }
-            Ok(view(tx, after, own)?)
-        })
-        .await
+            Ok::<_, AppError>(view(tx, after, own)?)
+        });
+        let set = set.await?;
+        if rescoped {
+            self.settle_scopes().await?;
+        }
+        Ok(set)
     }
 
     /// Ends its credentials with it. Refused while it has users or groups: somebody's access may hang on them.
@@ -137,12 +143,19 @@ pub(super) fn named(tx: &(impl ReadTx + ?Sized), name: &ConnectionName) -> Resul
     })
 }
 
-fn changed(before: &ConnectionRow, ask: SetConnection) -> ConnectionRow {
-    ConnectionRow {
+fn changed(tx: &dyn WriteTx, before: &ConnectionRow, ask: SetConnection) -> Result<ConnectionRow, AppError> {
+    let scope = match ask.scope {
+        Some(groups) => scope::resolve(tx, before.tenant, &groups)?,
+        None => before.scope.clone(),
+    };
+    let rescoped = u32::from(scope != before.scope);
+    Ok(ConnectionRow {
         link_by_upn: ask.link_by_upn.unwrap_or(before.link_by_upn),
         networks: ask.networks.unwrap_or_else(|| before.networks.clone()),
+        scope,
+        unsettled: before.unsettled.saturating_add(rescoped),
         ..before.clone()
-    }
+    })
 }
 
 fn texts<T: ToString>(items: &[T]) -> Vec<String> {
@@ -172,7 +185,7 @@ fn new(name: ConnectionName, tenant: TenantId, now: Timestamp) -> ConnectionRow 
         networks: Vec::new(),
         scope: Vec::new(),
         link_by_upn: false,
-        unsettled: false,
+        unsettled: 0,
         created_at: now,
         last_request_at: None,
     }
@@ -195,6 +208,7 @@ fn view(
         tenant: row.tenant,
         link_by_upn: row.link_by_upn,
         networks: row.networks,
+        scope: row.scope,
         created_at: row.created_at,
         last_request_at: row.last_request_at,
     })

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::change::Change;
 use super::provisioning::{Attempt, Entry, Verb};
 use super::users::{changed, slice};
-use super::{App, DirectoryError, ListQuery, grants, people};
+use super::{App, DirectoryError, ListQuery, grants, people, scope};
 
 /// A group, with its members where they were asked for.
 #[derive(Clone, Debug)]
@@ -232,6 +232,7 @@ fn write(
         ..before.clone()
     };
     tx.put_group(&after)?;
+    scope::group_written(tx, before, &after)?;
     let event = change.event(EventName::DirectoryGroupChanged).with("group", after.id.to_string());
     tx.append(&event.with("changed", changed(&before.document, &after.document)))?;
     Ok(after)
@@ -337,10 +338,11 @@ fn add(
     let name = if sudo { EventName::DirectorySudoMemberAdded } else { EventName::DirectoryMemberAdded };
     tx.append(&member_event(change, name, row, label))?;
     change.touch_grants(grants);
-    // A first grant pins a name. Who has one, or is reached by no grant yet, stays as they are.
+    // A first grant pins a name. Who has one, or is reached by no grant yet, stays as they are, unless the scope names
+    // the group.
     let pinned = |person: PersonRow| person.posix_name.is_some();
-    if !grants.is_empty()
-        && !tx.person(label.user)?.is_some_and(pinned)
+    let first = !grants.is_empty() && !tx.person(label.user)?.is_some_and(pinned);
+    if (first || scope::names(tx, row)?)
         && let Some(resource) = tx.resource(row.tenant, label.id)?
     {
         people::settle(tx, change, &resource)?;
@@ -359,9 +361,13 @@ fn remove(
     if !leave(tx, change, row, grants, label)? {
         return Ok(false);
     }
-    if !grants.is_empty()
+    let scoped = scope::names(tx, row)?;
+    if (scoped || !grants.is_empty())
         && let Some(resource) = tx.resource(row.tenant, label.id)?
     {
+        if scoped {
+            people::settle(tx, change, &resource)?;
+        }
         people::revoke_if_out(tx, change, &resource)?;
     }
     Ok(true)
@@ -404,7 +410,7 @@ pub(super) fn leave_all(
 /// number of its members is enough there.
 fn empty(tx: &mut dyn WriteTx, change: &mut Change, row: &GroupRow) -> Result<(), StoreError> {
     let grants = tx.grants_of(row.id)?;
-    if grants.is_empty() {
+    if grants.is_empty() && !scope::names(tx, row)? {
         return Ok(());
     }
     for label in everyone_but(tx, row, &HashSet::new())? {

@@ -19,6 +19,7 @@ mod people;
 mod provisioning;
 mod report;
 mod revocation;
+mod scope;
 mod search;
 mod snapshot;
 mod throttles;

@@ -6,7 +6,7 @@ use sallyport_scim::User;
 use sallyport_store::{PersonRow, ResourceRow, StoreError, WriteTx};
 
 use super::change::{Change, is_granted};
-use super::naming;
+use super::{naming, scope};
 
 /// What SCIM calls a person from another tenant.
 const GUEST: &str = "Guest";
@@ -58,10 +58,12 @@ pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow)
         Some(reason) => Some(reason),
         None => name_conflict(tx, &person)?,
     };
+    let outside = scope::is_outside(tx, resource)?;
     (person.state, person.reason) = match conflict {
         // Flagged, also while inactive: this one does not end by itself.
         Some(ConflictReason::Link) => (UserState::Suspended, Some(ConflictReason::Link)),
         _ if !user.active() => (UserState::Suspended, None),
+        _ if outside => (UserState::Suspended, Some(ConflictReason::OutOfScope)),
         Some(reason) => (UserState::Conflict, Some(reason)),
         None => (UserState::Active, None),
     };
@@ -158,6 +160,11 @@ fn pin(tx: &mut dyn WriteTx, person: &PersonRow) -> Result<Option<(PosixName, Ui
     Ok(naming::next_uid(tx, &[UidRange::DEFAULT], person.id)?.map(|uid| (name, uid)))
 }
 
+/// Out of scope is how things are, not something to look into.
+fn is_flag(reason: ConflictReason) -> bool {
+    reason != ConflictReason::OutOfScope
+}
+
 /// A person whom no grant reaches any more keeps no certificate: a host without the agent would still let it in.
 pub fn revoke_if_out(
     tx: &mut dyn WriteTx,
@@ -191,7 +198,7 @@ fn announce(
         UserState::Active => EventName::DirectoryUserResumed,
         UserState::Conflict => EventName::DirectoryConflict,
         UserState::Gone => EventName::DirectoryUserDeleted,
-        UserState::Suspended if after.reason.is_some() => EventName::DirectoryUserFlagged,
+        UserState::Suspended if after.reason.is_some_and(is_flag) => EventName::DirectoryUserFlagged,
         UserState::Suspended => EventName::DirectoryUserSuspended,
     };
     let mut event = change.event(name).of_user(after.id).with("user_name", after.user_name.as_str());

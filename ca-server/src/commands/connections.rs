@@ -18,10 +18,11 @@ pub(super) async fn run(config: &Path, asked: Connection) -> anyhow::Result<()> 
             let all = with_admin(config, |admin| async move { admin.connections().await }).await?;
             print(output.format, &all)
         }
-        Connection::Set { name, link_by_upn, network, any_network } => {
+        Connection::Set { name, link_by_upn, network, any_network, scope, everybody } => {
             let ask = SetConnection {
                 link_by_upn: link_by_upn.map(|switch| matches!(switch, OffOn::On)),
                 networks: (any_network || !network.is_empty()).then_some(network),
+                scope: (everybody || !scope.is_empty()).then_some(scope),
             };
             let set = with_admin(config, |admin| async move { admin.set_connection(&name, &ask).await });
             print(Format::Text, &[set.await?])
@@ -36,7 +37,7 @@ fn print(format: Format, connections: &[ConnectionView]) -> anyhow::Result<()> {
     table::print(
         format,
         connections,
-        ["name", "tenant", "users", "groups", "last request", "networks", "link by upn"],
+        ["name", "tenant", "users", "groups", "last request", "networks", "scope", "link by upn"],
         |connection| {
             [
                 connection.name.to_string(),
@@ -45,6 +46,7 @@ fn print(format: Format, connections: &[ConnectionView]) -> anyhow::Result<()> {
                 connection.groups.to_string(),
                 connection.last_request_at.map(|at| at.to_string()).unwrap_or_default(),
                 texts(&connection.networks),
+                texts(&connection.scope),
                 if connection.link_by_upn { "on" } else { "off" }.to_owned(),
             ]
         },

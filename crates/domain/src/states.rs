@@ -44,6 +44,8 @@ pub enum ConflictReason {
     NameTaken,
     /// Every uid of the ranges was handed out.
     NoUid,
+    /// In none of the groups that the connection's scope names. With [`UserState::Suspended`]: joining one ends it.
+    OutOfScope,
     /// The directory sends a `uidNumber` or `gidNumber` that can be nobody's.
     UidImpossible,
     /// The `uidNumber` or `gidNumber` that the directory sends is somebody else's, or a host's.
@@ -87,6 +89,7 @@ as_text!(ConflictReason {
     NameReserved = "name_reserved",
     NameTaken = "name_taken",
     NoUid = "no_uid",
+    OutOfScope = "out_of_scope",
     UidImpossible = "uid_impossible",
     UidTaken = "uid_taken",
 });

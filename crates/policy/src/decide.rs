@@ -95,6 +95,9 @@ fn check_state(person: &Person) -> Result<(), Denial> {
         UserState::Active => {}
         UserState::Conflict => return Err(Denial::Conflict { reason: person.reason }),
         UserState::Gone => return Err(Denial::Gone),
+        UserState::Suspended if person.reason == Some(ConflictReason::OutOfScope) => {
+            return Err(Denial::OutOfScope);
+        }
         UserState::Suspended => return Err(Denial::Suspended),
     }
     // Whatever pinned it: a host without our agent would let the certificate into that account.

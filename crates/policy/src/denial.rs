@@ -22,6 +22,10 @@ pub enum Denial {
     LifetimeTooShort { asked: u64 },
     #[error("no grant reaches you yet; ask an administrator which group you need")]
     NoGrant,
+    #[error(
+        "you are in none of the groups whose members are let in here; ask an administrator which one you need"
+    )]
+    OutOfScope,
     #[error("the session that began with your sign-in ended at {at}; run: sallyport login")]
     SessionEnded { at: Timestamp },
     #[error("your account is suspended; ask an administrator")]

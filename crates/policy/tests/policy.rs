@@ -155,6 +155,10 @@ fn each_state_has_its_denial() {
     let rows = [
         (Person { state: UserState::Gone, ..person() }, Denial::Gone),
         (Person { state: UserState::Suspended, ..person() }, Denial::Suspended),
+        (
+            Person { state: UserState::Suspended, reason: Some(ConflictReason::OutOfScope), ..person() },
+            Denial::OutOfScope,
+        ),
         (Person { state: UserState::Conflict, reason, ..person() }, Denial::Conflict { reason }),
         (Person { guest: true, ..person() }, Denial::Guest),
         (Person { groups: BTreeSet::new(), ..person() }, Denial::NoGrant),

@@ -131,6 +131,8 @@ pub struct SetConnection {
     pub link_by_upn: Option<bool>,
     /// Where requests may come from; an empty list: from anywhere.
     pub networks: Option<Vec<IpNet>>,
+    /// Groups, by object id or by a name that one group bears: only their members become users. An empty list: everybody.
+    pub scope: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -142,6 +144,8 @@ pub struct ConnectionView {
     pub link_by_upn: bool,
     /// Where requests may come from; empty: from anywhere.
     pub networks: Vec<IpNet>,
+    /// Object ids of the groups whose members become users; empty: everybody does.
+    pub scope: Vec<String>,
     pub users: usize,
     pub groups: usize,
     pub created_at: Timestamp,

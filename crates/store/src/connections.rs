@@ -20,8 +20,8 @@ pub struct ConnectionRow {
     pub scope: Vec<String>,
     /// Whether a person without an object id may be linked once, at the first sign-in, by their UPN.
     pub link_by_upn: bool,
-    /// The scope changed, and not everybody was judged anew yet.
-    pub unsettled: bool,
+    /// How often the scope changed since everybody was judged by it; 0: all is settled.
+    pub unsettled: u32,
     pub created_at: Timestamp,
     /// The last request with a good credential, in coarse steps; `None`: never spoke.
     pub last_request_at: Option<Timestamp>,

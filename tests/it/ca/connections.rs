@@ -197,3 +197,112 @@ fn the_doctor_says_who_cannot_write() -> Result<()> {
     assert!(refused.contains("1 of these"), "{refused}");
     Ok(())
 }
+
+fn state(world: &World, name: &str) -> Result<String> {
+    let view = world.view(name)?;
+    Ok(view.reason.map_or_else(|| view.state.clone(), |reason| format!("{} ({reason})", view.state)))
+}
+
+fn set_scope(world: &World, groups: &[&str]) -> Result<()> {
+    let arguments = match groups {
+        [] => vec!["connection", "set", "entra", "--everybody"],
+        groups => [&["connection", "set", "entra", "--scope"], groups].concat(),
+    };
+    world.ca.command(&arguments)?.ok()?;
+    Ok(())
+}
+
+fn membership(world: &World, group: &str, op: &str, user: &str) -> Result<()> {
+    let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": op, "path": "members", "value": [{ "value": user }] }] });
+    let answer = scim(world, &world.scim_token, Method::PATCH, &format!("/Groups/{group}"), Some(&body))?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    Ok(())
+}
+
+#[test]
+fn only_members_of_the_scope_become_users() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    let token = world.scim_token.clone();
+    let inside = world.engineer("scope-inside")?;
+    let outside = world.engineer("scope-outside")?;
+    world.log_in(&outside)?;
+    let scope_oid = Sim::new_oid().to_string();
+    let resource = |name: &str| -> Result<String> {
+        let found = listed(&world, &token, &format!("/Users?filter=userName+eq+\"{name}\""))?;
+        Ok(found["Resources"][0]["id"].as_str().context("not there")?.to_owned())
+    };
+    let (in_id, out_id) = (resource(&inside.upn)?, resource(&outside.upn)?);
+
+    // By its object id, before the group has come: everybody is outside until it does.
+    set_scope(&world, &[&scope_oid.to_uppercase()])?;
+    assert_eq!(state(&world, &inside.upn)?, "suspended (out_of_scope)");
+    let group = made(&world, &token, "/Groups", &group(&scope_oid, "sallyport-people"))?;
+    membership(&world, &group, "Add", &in_id)?;
+    assert_eq!(state(&world, &inside.upn)?, "active");
+    assert_eq!(state(&world, &outside.upn)?, "suspended (out_of_scope)");
+    world.log_in(&inside)?;
+    let (_, request) = world.sign_in(&outside)?;
+    let problem = world.refused(&request, sallyport_protocol::ProblemCode::NotProvisioned)?;
+    assert!(problem.detail.contains("groups"), "{problem}");
+
+    // Entra sees no difference.
+    let seen = listed(&world, &token, &format!("/Users/{out_id}"))?;
+    assert_eq!((&seen["userName"], &seen["active"]), (&json!(outside.upn), &json!(true)));
+    let newcomer = user(&Sim::new_oid().to_string(), "scope-new@contoso.test");
+    let new_id = made(&world, &token, "/Users", &newcomer)?;
+    assert_eq!(state(&world, "scope-new@contoso.test")?, "suspended (out_of_scope)");
+    membership(&world, &group, "Add", &new_id)?;
+    assert_eq!(state(&world, "scope-new@contoso.test")?, "active");
+
+    // Out again, by leaving the group, by its deletion; in again when nobody asks for a scope.
+    membership(&world, &group, "Remove", &in_id)?;
+    assert_eq!(state(&world, &inside.upn)?, "suspended (out_of_scope)");
+    assert_eq!(scim(&world, &token, Method::DELETE, &format!("/Groups/{group}"), None)?.status, 204);
+    assert_eq!(state(&world, "scope-new@contoso.test")?, "suspended (out_of_scope)");
+    set_scope(&world, &[])?;
+    for name in [&inside.upn, &outside.upn] {
+        assert_eq!(state(&world, name)?, "active");
+    }
+    world.log_in(&outside)?;
+    Ok(())
+}
+
+#[test]
+fn who_is_inactive_is_no_user_whatever_the_scope_says() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    let someone = world.engineer("scope-inactive")?;
+    set_scope(&world, &[sallyport_tests::world::GROUP])?;
+    assert_eq!(state(&world, &someone.upn)?, "active", "a name of a group that has come stands for it");
+    let list = world.ca.command(&["connection", "list", "--format", "json"])?.ok()?;
+    let list: Value = serde_json::from_str(&list)?;
+    assert!(list[0]["scope"][0].as_str().is_some_and(|id| id.len() == 36), "kept by its object id: {list}");
+    let found = listed(&world, &world.scim_token, &format!("/Users?filter=userName+eq+\"{}\"", someone.upn))?;
+    let id = found["Resources"][0]["id"].as_str().context("not there")?;
+    let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "Replace", "path": "active", "value": "False" }] });
+    scim(&world, &world.scim_token, Method::PATCH, &format!("/Users/{id}"), Some(&body))?;
+    assert_eq!(state(&world, &someone.upn)?, "suspended");
+    let refused =
+        world.ca.command(&["connection", "set", "entra", "--scope", "nobody-is-called-so"])?.refused()?;
+    assert!(refused.contains("object id"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn a_scope_that_was_interrupted_is_carried_out_later() -> Result<()> {
+    let mut world = World::new(&[], &[])?;
+    let someone = world.engineer("scope-interrupted")?;
+    let scope = Sim::new_oid().to_string();
+    world.ca.kill()?;
+    // As a server leaves it that was killed between the change and its end.
+    let store = rusqlite::Connection::open(world.ca.folder().join("sallyport.db"))?;
+    let changed =
+        store.execute("UPDATE connections SET scope = ?1, unsettled = 1", [format!("[\"{scope}\"]")])?;
+    assert_eq!(changed, 1);
+    drop(store);
+    world.ca.start()?;
+    let done = || (state(&world, &someone.upn).ok()? == "suspended (out_of_scope)").then_some(());
+    sallyport_tests::wait_until("the scope to be carried out", std::time::Duration::from_secs(60), done)?;
+    Ok(())
+}

@@ -122,7 +122,7 @@ fn refusal(denial: &Denial) -> Refusal {
         Denial::Conflict { .. } | Denial::TooManyPrincipals { .. } => ProblemCode::NameConflict,
         Denial::DeviceLoginOff => ProblemCode::DeviceLoginOff,
         Denial::DeviceSession | Denial::SessionEnded { .. } => ProblemCode::SessionEnded,
-        Denial::Gone => ProblemCode::NotProvisioned,
+        Denial::Gone | Denial::OutOfScope => ProblemCode::NotProvisioned,
         Denial::Guest => ProblemCode::GuestRefused,
         Denial::LifetimeTooLong { .. } | Denial::LifetimeTooShort { .. } => ProblemCode::LifetimeOutOfPolicy,
         Denial::NoGrant => ProblemCode::NoGrant,

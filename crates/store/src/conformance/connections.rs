@@ -13,7 +13,7 @@ pub async fn connection_comes_back_whole(store: Store) {
         networks: Vec::new(),
         scope: Vec::new(),
         link_by_upn: false,
-        unsettled: false,
+        unsettled: 0,
         last_request_at: None,
         ..connection(1)
     };

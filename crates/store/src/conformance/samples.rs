@@ -248,7 +248,7 @@ pub fn connection(number: u32) -> ConnectionRow {
         networks: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
         scope: vec![object(number).to_string()],
         link_by_upn: true,
-        unsettled: true,
+        unsettled: 3,
         created_at: after(i64::from(number)),
         last_request_at: Some(after(60)),
     }
