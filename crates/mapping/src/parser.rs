@@ -137,7 +137,7 @@ impl Parser {
 fn check_group(call: &Call, pattern: &Pattern) -> Result<(), Fault> {
     match call.argument(3) {
         Some(Node { offset, kind: Kind::Text(name) }) if !name.is_empty() => {
-            pattern.group(name).map(drop).map_err(|problem| Fault::new(*offset, problem))
+            pattern.named_group(name).map(drop).map_err(|problem| Fault::new(*offset, problem))
         }
         _ => Ok(()),
     }

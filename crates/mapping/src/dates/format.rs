@@ -26,6 +26,8 @@ pub(super) enum Piece {
     Offset(usize),
     /// `K`.
     Kind,
+    /// A `Z` outside of quotations: itself, and when read it says that the date is in UTC.
+    Zulu,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -110,6 +112,7 @@ fn piece(c: char, count: usize) -> Result<Piece, Problem> {
         ('t', 1..=2) => Piece::Half(count),
         ('z', 1..=3) => Piece::Offset(count),
         ('K', 1) => Piece::Kind,
+        ('Z', _) => Piece::Zulu,
         _ if is_letter(c) => {
             let letters: String = std::iter::repeat_n(c, count.min(8)).collect();
             return Err(refused(format!("{letters} is not supported in it")));

@@ -33,6 +33,7 @@ fn print(out: &mut String, piece: &Piece, Moment { date, kind }: Moment) -> Resu
     let number = |value: i16, width: usize| format!("{value:0width$}");
     let text = match *piece {
         Piece::Text(c) => c.to_string(),
+        Piece::Zulu => "Z".to_owned(),
         Piece::Year(width @ 1..=2) => number(date.year() % 100, width),
         Piece::Year(width) => number(date.year(), width),
         Piece::Month(width @ 1..=2) => number(date.month().into(), width),

@@ -77,6 +77,11 @@ impl Fields {
             Piece::Half(_) => set(&mut self.afternoon, scan.take_one(&["AM", "PM"])? == 1),
             Piece::Offset(width) => set(&mut self.offset, scan.offset(width.min(2), width == 3)?),
             Piece::Kind => self.read_kind(scan),
+            Piece::Zulu => {
+                self.zulu = true;
+                scan.take("Z").then_some(())?;
+                set(&mut self.offset, 0)
+            }
         }
     }
 

@@ -3,13 +3,13 @@
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
 
-use super::in_range;
 use super::scan::Scan;
+use super::{in_range, names};
 use crate::error::Problem;
 use crate::lexer::shortened;
 
-/// Reads `2026-02-28`, `2/28/2026` or `2026/2/28`, then maybe a time of 24 or 12 hours, then maybe an offset; gives
-/// UTC, which is also what a date without an offset is in.
+/// Reads `2026-02-28`, `2/28/2026`, `2026/2/28`, `28 Feb 2026` or `February 28, 2026`, then maybe a time of 24 or 12
+/// hours, then maybe an offset; gives UTC, which is also what a date without an offset is in.
 pub(crate) fn parse(text: &str) -> Result<DateTime, Problem> {
     let mut scan = Scan(text.trim());
     let read = read(&mut scan).filter(|_| scan.0.is_empty());
@@ -24,23 +24,31 @@ pub(super) fn utc(date: DateTime, offset: i64) -> Result<DateTime, Problem> {
 }
 
 fn read(scan: &mut Scan<'_>) -> Option<(DateTime, i64)> {
+    let is_iso = scan.0.get(4..5) == Some("-");
     let date = day(scan)?;
     let mut before_time = *scan;
-    let separated = before_time.take("T") || before_time.take("t") || before_time.skip_spaces();
+    let marked = is_iso && before_time.take("T");
+    let separated = marked || before_time.skip_spaces();
     let mut time = Time::midnight();
     if separated && before_time.0.starts_with(|c: char| c.is_ascii_digit()) {
         *scan = before_time;
         time = time_of_day(scan)?;
     }
     scan.skip_spaces();
-    let offset = if scan.take_word("Z") || scan.0.is_empty() { 0 } else { scan.offset(2, true)? };
+    let offset = if scan.take("Z") || (!marked && scan.take_word("GMT")) || scan.0.is_empty() {
+        0
+    } else {
+        scan.offset(2, true)?
+    };
     in_range(date.to_datetime(time)).ok().map(|date| (date, offset))
 }
 
 fn day(scan: &mut Scan<'_>) -> Option<Date> {
-    let mut american = *scan;
-    let (year, month, day) = if let Some(date) = american_day(&mut american) {
-        *scan = american;
+    let mut other = *scan;
+    let (year, month, day) = if let Some(date) = american_day(&mut other) {
+        *scan = other;
+        date
+    } else if let Some(date) = spelt_day(scan) {
         date
     } else {
         let year = scan.digits(4, 4)?;
@@ -60,6 +68,40 @@ fn american_day(scan: &mut Scan<'_>) -> Option<(i64, i64, i64)> {
     Some((year, month, day))
 }
 
+/// A day and a month by name, in either order, and a year; the name of the weekday may stand before them.
+fn spelt_day(scan: &mut Scan<'_>) -> Option<(i64, i64, i64)> {
+    let mut at = *scan;
+    let weekday = name(&mut at, &names::DAYS);
+    if weekday.is_some() {
+        at.take(",");
+        at.skip_spaces();
+    }
+    let (month, day) = if let Some(month) = name(&mut at, &names::MONTHS) {
+        at.skip_spaces().then_some(())?;
+        (month, at.digits(1, 2)?)
+    } else {
+        let day = at.digits(1, 2)?;
+        at.skip_spaces().then_some(())?;
+        (name(&mut at, &names::MONTHS)?, day)
+    };
+    at.take(",");
+    at.skip_spaces().then_some(())?;
+    let year = at.digits(4, 4)?;
+    let date =
+        Date::new(i16::try_from(year).ok()?, i8::try_from(month + 1).ok()?, i8::try_from(day).ok()?).ok()?;
+    let said = i64::from(date.weekday().to_sunday_zero_offset());
+    weekday.is_none_or(|weekday| weekday == said).then_some(())?;
+    *scan = at;
+    Some((year, month + 1, day))
+}
+
+/// The place of a name, long or short, counted from 0.
+fn name(scan: &mut Scan<'_>, names: &[&str]) -> Option<i64> {
+    let short: Vec<&str> = names.iter().map(|name| names::short(name)).collect();
+    let place = scan.take_one(names).or_else(|| scan.take_one(&short))?;
+    i64::try_from(place).ok()
+}
+
 fn time_of_day(scan: &mut Scan<'_>) -> Option<Time> {
     let mut hour = scan.digits(1, 2)?;
     let minute = scan.take(":").then(|| scan.digits(2, 2))??;
@@ -72,7 +114,8 @@ fn time_of_day(scan: &mut Scan<'_>) -> Option<Time> {
     }
     let mut behind = *scan;
     behind.skip_spaces();
-    if let Some(half) = behind.take_one(&["AM", "PM"]) {
+    if let Some(half) = behind.take_one(&["AM", "PM"]).filter(|_| !behind.0.starts_with(char::is_alphabetic))
+    {
         *scan = behind;
         hour = from_twelve(hour, half == 1)?;
     }

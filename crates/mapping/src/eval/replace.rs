@@ -83,7 +83,7 @@ impl<'a> Evaluation<'a, '_> {
         pattern: &Pattern,
         group: &str,
     ) -> Evaluated<Got<'a>> {
-        let group = pattern.group(group).map_err(|problem| at(call, GROUP, problem))?;
+        let group = pattern.named_group(group).map_err(|problem| at(call, GROUP, problem))?;
         let replacement = self.text(call, REPLACEMENT)?.unwrap_or_default();
         let Some(source) = source else { return Ok(null()) };
         let made = pattern.replace_group(&source, group, &replacement, &mut self.searches);
@@ -110,7 +110,7 @@ impl<'a> Evaluation<'a, '_> {
         pattern: &Pattern,
         group: &str,
     ) -> Evaluated<Got<'a>> {
-        let group = pattern.group(group).map_err(|problem| at(call, GROUP, problem))?;
+        let group = pattern.named_group(group).map_err(|problem| at(call, GROUP, problem))?;
         if let Some(source) = source.filter(|source| !source.is_empty()) {
             return Ok(text(source));
         }

@@ -61,23 +61,32 @@ impl Pattern {
         })
     }
 
-    /// The group of this name; a number is a name too.
-    pub(crate) fn group(&self, name: &str) -> Result<Group, Problem> {
+    /// The group of this name. The name of an unnamed group is its number, and that of a whole match is 0.
+    pub(crate) fn named_group(&self, name: &str) -> Result<Group, Problem> {
         let asked = GroupName::read(name);
-        if asked == GroupName::Number(0) {
+        self.found(name, &asked, self.groups.iter().position(|group| *group == asked))
+    }
+
+    /// The group that a replacement text means: named groups have numbers too.
+    fn referred_group(&self, name: &str) -> Result<Group, Problem> {
+        let asked = GroupName::read(name);
+        self.found(name, &asked, find_group(&self.groups, &asked))
+    }
+
+    fn found(&self, name: &str, asked: &GroupName, place: Option<usize>) -> Result<Group, Problem> {
+        if *asked == GroupName::Number(0) {
             return Ok(Group(0));
         }
-        let unknown = || Problem::UnknownGroup(name.chars().take(64).collect());
-        let found = find_group(&self.groups, &asked).ok_or_else(unknown)?;
-        let index = self.indices.get(found).copied().flatten();
-        index.map(Group).ok_or_else(|| Problem::UnreachableGroup(name.to_owned()))
+        let shown = || name.chars().take(64).collect();
+        let index = self.indices.get(place.ok_or_else(|| Problem::UnknownGroup(shown()))?);
+        index.copied().flatten().map(Group).ok_or_else(|| Problem::UnreachableGroup(shown()))
     }
 
     /// The group with the highest number, which `$+` means: the last named one, else the last unnamed one.
     fn last_group(&self) -> Result<Group, Problem> {
         match self.groups.len() {
             0 => Ok(Group(0)),
-            count => self.group(&count.to_string()),
+            count => self.referred_group(&count.to_string()),
         }
     }
 }

@@ -86,7 +86,7 @@ fn braced<'t>(text: &'t str, pattern: &Pattern) -> Result<Substitution<'t>, Prob
 }
 
 fn known(name: &str, pattern: &Pattern) -> Result<Option<Group>, Problem> {
-    match pattern.group(name) {
+    match pattern.referred_group(name) {
         Ok(group) => Ok(Some(group)),
         Err(Problem::UnknownGroup(_)) => Ok(None),
         Err(problem) => Err(problem),

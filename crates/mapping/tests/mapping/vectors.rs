@@ -36,6 +36,11 @@ fn microsofts_examples_have_their_values() {
 }
 
 #[test]
+fn where_the_page_is_silent_the_choice_is_kept() {
+    read::<Vec<Vector>>("chosen.json").iter().for_each(check);
+}
+
+#[test]
 fn the_three_expressions_of_the_quickstart_give_their_names() {
     for Names { expression, names } in read::<Vec<Names>>("names.json") {
         let mapping = NameMapping::parse(&expression).expect("it is pasted as it stands on the page");
@@ -44,6 +49,39 @@ fn the_three_expressions_of_the_quickstart_give_their_names() {
             assert_eq!(mapping.name(&attributes).expect("it evaluates"), Some(name), "{expression} of {upn}");
         }
     }
+}
+
+/// The family, its arguments, and what .NET gives (tests/vectors/dotnet.cs made them).
+#[test]
+fn regular_expressions_case_and_dates_are_dotnets() {
+    let rows: Vec<Vec<String>> = read("dotnet.json");
+    assert!(rows.len() > 900, "the file is whole");
+    for row in rows {
+        let [family, arguments @ .., expected] = row.as_slice() else { panic!("an empty row") };
+        let (text, source, replacement) = match (family.as_str(), arguments) {
+            ("replace", [pattern, source, new]) => {
+                (format!("Replace([s], , {}, , [r])", quoted(pattern)), source, new)
+            }
+            ("group", [pattern, source, group, new]) => {
+                (format!("Replace([s], , {}, {}, [r])", quoted(pattern), quoted(group)), source, new)
+            }
+            ("lower", [source]) => ("ToLower([s])".to_owned(), source, source),
+            ("upper", [source]) => ("ToUpper([s])".to_owned(), source, source),
+            ("title", [source]) => ("PCase([s])".to_owned(), source, source),
+            ("date", [source]) => ("CDate([s])".to_owned(), source, source),
+            ("format", [source, from, to]) => {
+                (format!("FormatDateTime([s], , {}, {})", quoted(from), quoted(to)), source, source)
+            }
+            _ => panic!("{family} is no family of vectors"),
+        };
+        let attributes: AttributeMap = [("s", source.as_str()), ("r", replacement)].into_iter().collect();
+        let value = Expression::parse(&text).and_then(|expression| expression.evaluate(&attributes));
+        assert_eq!(value, Ok(Value::Text(expected.clone())), "{text} of {source:?} with {replacement:?}");
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 fn check(vector: &Vector) {
