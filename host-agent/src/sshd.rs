@@ -12,7 +12,7 @@ pub(crate) mod watchman;
 
 pub(crate) use drop_in::render;
 pub(crate) use effective::shadows;
-pub(crate) use install::{SshdError, install, renew, uninstall};
+pub(crate) use install::{SshdError, install, look_at_certificate, renew, uninstall};
 pub(crate) use trial::{Site, Trial, take_back};
 pub(crate) use trust::{
     HostCertificate, TrustError, check_ca_keys, check_host_certificate, check_krl, read_host_certificate,

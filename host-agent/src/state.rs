@@ -35,7 +35,13 @@ pub(crate) enum StateError {
     },
     #[error(transparent)]
     Disk(#[from] DiskError),
-    #[error("the machine key in {} is damaged", .0.display())]
+    #[error("{} is damaged; run: sallyport-host leave, and enroll again", path.display())]
+    Enrolment {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("the machine key in {} is damaged; run: sallyport-host leave, and enroll again", .0.display())]
     Key(PathBuf),
     #[error("{} is damaged; build it anew from what stands on this host: sallyport-host recover", path.display())]
     Ledger {
@@ -151,7 +157,10 @@ impl State {
     }
 
     pub(crate) fn enrolment(&self) -> Result<Enrolment, StateError> {
-        self.read("enrolment.json")?.ok_or(StateError::NotEnrolled)
+        match self.read("enrolment.json") {
+            Err(StateError::Damaged { path, source }) => Err(StateError::Enrolment { path, source }),
+            read => read?.ok_or(StateError::NotEnrolled),
+        }
     }
 
     pub(crate) fn save_enrolment(&self, disk: &Disk, enrolment: &Enrolment) -> Result<(), StateError> {
@@ -212,6 +221,9 @@ impl State {
 
     pub(crate) fn end_trial(&self, disk: &Disk) -> Result<(), DiskError> {
         let path = self.at(TRIAL);
+        if !path.exists() {
+            return Ok(());
+        }
         disk::remove(&path).and_then(|()| disk.sync_directory(&path))
     }
 

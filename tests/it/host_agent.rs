@@ -187,6 +187,28 @@ fn a_later_drop_in_does_not_beat_ours() -> Result<()> {
 }
 
 #[test]
+fn keys_from_other_sources_open_none_of_our_accounts() -> Result<()> {
+    let mut stage = Stage::enrolled()?;
+    let ada = stage.engineer("ada", 70_001)?;
+    stage.run()?;
+    stage.grant(&[&ada])?;
+    // As ec2-instance-connect and directories do it: a command that knows keys for everybody.
+    let bob = stage.engineer("bob", 70_002)?;
+    let key = std::process::Command::new("ssh-keygen").arg("-yf").arg(&bob.identity).output()?.stdout;
+    let command = format!("#!/bin/sh\necho '{}'\n", String::from_utf8(key)?.trim());
+    stage.host.write_file("/usr/local/bin/keys", command)?;
+    stage.host.sh(
+        "useradd -m frank; chmod 755 /usr/local/bin/keys; printf 'AuthorizedKeysCommand /usr/local/bin/keys\nAuthorizedKeysCommandUser nobody\n' >/etc/ssh/sshd_config.d/60-keys.conf",
+    )?;
+    stage.host.reload_sshd()?;
+    let by_key = |account| Ssh::to(&stage.host, account).identity(&bob.identity).run("true");
+    by_key("frank")?.ok()?;
+    by_key("ada")?.refused()?;
+    stage.ssh(&ada)?.run("true")?.ok()?;
+    Ok(())
+}
+
+#[test]
 fn sshd_is_left_alone_where_we_would_break_it_or_be_beaten() -> Result<()> {
     let stage = Stage::enrolled()?;
     let ada = stage.engineer("ada", 70_001)?;
@@ -515,6 +537,7 @@ fn enrolment_says_what_is_wrong() -> Result<()> {
     stage.run()?;
     let ada = stage.engineer("ada", 70_001)?;
     stage.grant(&[&ada])?;
-    stage.agent(&["doctor"])?.ok()?;
+    let said = stage.agent(&["doctor"])?.ok()?;
+    ensure!(said.contains("host certificate: sshd shows the one that it was given"), "{said}");
     Ok(())
 }

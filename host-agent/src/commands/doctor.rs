@@ -11,6 +11,7 @@ use crate::agent::Agent;
 use crate::cli::OutputFormat;
 use crate::problem::{Code, chain};
 use crate::seen::Seen;
+use crate::sshd;
 use crate::sudo;
 use crate::tools::Tools;
 
@@ -91,6 +92,9 @@ fn examine(agent: &Agent) -> Result<Vec<Finding>> {
         note("sshd", Err(detail.into()));
     }
     note("sshd", agent.tools.check_sshd(None).map(|()| "its configuration is good".into()));
+    if let Some(look) = sshd::look_at_certificate(&agent.sshd_site()) {
+        note("host certificate", look.map(ToOwned::to_owned));
+    }
     note(
         "sudo",
         if sudo::wired(&agent.paths) && agent.tools.has_visudo() {
@@ -99,11 +103,12 @@ fn examine(agent: &Agent) -> Result<Vec<Finding>> {
                 .check_sudoers(&agent.paths.sudoers_main())
                 .map(|()| "its configuration is good".into())
         } else {
-            Err("not installed, or /etc/sudoers does not include /etc/sudoers.d".into())
+            Err("not installed, or /etc/sudoers does not include /etc/sudoers.d; install it (apt-get install sudo), or add the line: @includedir /etc/sudoers.d".into())
         },
     );
     let problems = agent.state.applied().unwrap_or_default().problems;
-    for problem in problems {
+    // Whether the CA answers was looked at above.
+    for problem in problems.into_iter().filter(|problem| problem.code != Code::CaUnreachable.as_str()) {
         note("last run", Err(format!("{}: {}", problem.code, problem.detail)));
     }
     Ok(findings)

@@ -32,7 +32,13 @@ pub(super) fn enroll(agent: &Agent, arguments: Enroll) -> Result<ExitCode> {
     };
     let enrolment = runtime.block_on(enroll::enroll(agent, invitation))?;
     eprintln!("enrolled as {} with {}", enrolment.name, enrolment.ca.url());
-    eprintln!("  next: sallyport-host run   (as a service: see sallyport-host.service)");
+    if enrolment.observe {
+        eprintln!(
+            "  next: sallyport-host apply --dry-run   (what it would do; to let it: sallyport-host enforce)"
+        );
+    } else {
+        eprintln!("  next: sallyport-host run   (as a service: see sallyport-host.service)");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn render(with_host_certificate: bool) -> Vec<u8> {
          TrustedUserCAKeys {USER_CA}\n\
          RevokedKeys {KRL}\n\
          {certificate}\
-         Match Group {MARKER_GROUP}\n    AuthorizedKeysFile none\n\
+         Match Group {MARKER_GROUP}\n    AuthorizedKeysCommand none\n    AuthorizedKeysFile none\n\
          Match all\n    AuthorizedPrincipalsFile {PRINCIPALS}\n"
     )
     .into_bytes()
@@ -31,7 +31,7 @@ mod tests {
     #[test]
     fn it_ends_in_match_all() {
         let text = String::from_utf8(render(true)).unwrap();
-        let end = "Match Group sallyport-users\n    AuthorizedKeysFile none\nMatch all\n    \
+        let end = "Match Group sallyport-users\n    AuthorizedKeysCommand none\n    AuthorizedKeysFile none\nMatch all\n    \
                    AuthorizedPrincipalsFile /etc/ssh/sallyport/principals/%u\n";
         assert!(text.ends_with(end), "{text}");
         assert!(text.contains("\nHostCertificate "));

@@ -33,10 +33,13 @@ pub(crate) fn shadows(root: &str, managed: Option<&str>, keys_before: Option<&st
             }
         }
     }
-    if let Some(found) = managed.and_then(|effective| value(effective, "authorizedkeysfile"))
-        && is_set(found)
-    {
-        shadows.push(format!("authorizedkeysfile is {found} for our accounts"));
+    // Keys of other sources would open our accounts past the CA.
+    for keyword in ["authorizedkeyscommand", "authorizedkeysfile"] {
+        if let Some(found) =
+            managed.and_then(|effective| value(effective, keyword)).filter(|found| is_set(found))
+        {
+            shadows.push(format!("{keyword} is {found} for our accounts"));
+        }
     }
     let keys = value(root, "authorizedkeysfile");
     if keys_before.is_some_and(|before| value(before, "authorizedkeysfile") != keys) {
@@ -80,6 +83,11 @@ mod tests {
         );
         let keys = OURS.replace("file none", "file .ssh/authorized_keys");
         assert_eq!(shadows(&root(), Some(&keys), None).len(), 1);
+        let command = format!("authorizedkeyscommand /opt/keys %u\n{OURS}");
+        assert_eq!(
+            shadows(&root(), Some(&command), None),
+            ["authorizedkeyscommand is /opt/keys %u for our accounts"]
+        );
         assert_eq!(shadows("", None, None).len(), 3);
     }
 

@@ -15,7 +15,9 @@ const LARGEST_FILE: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SshdError {
-    #[error("sshd's configuration has a fault of its own, so nothing was added ({0}); try: sshd -t")]
+    #[error(
+        "sshd's configuration has a fault of its own, so ours was left as it is ({0}); mend it first, see: sshd -t"
+    )]
     BrokenBefore(String),
     #[error("{} would be silently replaced; take it out of sshd's configuration, or move its keys to the CA", .0.join(", "))]
     Conflict(Vec<String>),
@@ -96,6 +98,23 @@ fn certificate_is_shown(site: &Site<'_, impl Tools>) -> Result<(), SshdError> {
     differs(&shown, &line).map_or(Ok(()), |what| Err(SshdError::NotShown(what)))
 }
 
+/// What somebody who connects sees of the host certificate; `None`: sshd is not told of one.
+pub(crate) fn look_at_certificate(site: &Site<'_, impl Tools>) -> Option<Result<&'static str, String>> {
+    let names_certificate = disk::read(&site.paths.drop_in(), LARGEST_FILE).ok()?? != render(false);
+    let bytes =
+        disk::read(&site.paths.host_certificate(), LARGEST_FILE).ok()?.filter(|_| names_certificate)?;
+    let line = String::from_utf8_lossy(&bytes);
+    let shown = site.tools.shown_host_certificate(kind_of(&line));
+    Some(match (&shown, differs(&shown, &line)) {
+        (Shown::Nobody, _) => Err("no sshd answers".into()),
+        (Shown::Unknown(why), _) => Err(format!("nobody could look at what sshd shows: {why}")),
+        (_, None) => Ok("sshd shows the one that it was given"),
+        (_, Some(what)) => Err(format!(
+            "sshd shows {what} instead of the one that it was given; try: sallyport-host apply --once"
+        )),
+    })
+}
+
 /// Takes the drop-in out again, when sshd is well without it, and ends whatever is on trial.
 pub(crate) fn uninstall(site: &Site<'_, impl Tools>) -> Result<(), SshdError> {
     let Site { paths, disk, tools, state } = site;
@@ -104,6 +123,7 @@ pub(crate) fn uninstall(site: &Site<'_, impl Tools>) -> Result<(), SshdError> {
         // Whoever took it out before us may not have lived to tell sshd. What ails sshd without us is not ours.
         None => drop(reload()),
         Some(before) => {
+            tools.check_sshd(None).map_err(SshdError::BrokenBefore)?;
             try_aside(paths, *tools, None)?;
             remove(disk, &paths.drop_in())?;
             if let Err(refusal) = reload() {

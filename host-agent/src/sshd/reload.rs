@@ -1,8 +1,9 @@
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,37 @@ const SCAN_PAUSE: Duration = Duration::from_millis(300);
 /// Has a running sshd read its configuration again. The caller has checked the configuration: a HUP with a bad one
 /// ends sshd.
 pub(crate) fn reload(paths: &Paths, addresses: &[SocketAddr]) -> Result<(), String> {
+    let before = listener(paths).map(|process| paths.proc().join(process.to_string()));
+    let before = before.map(|process| (sockets(&process), process));
     let running = if paths.systemd().exists() { reload_unit()? } else { reload_process(paths)? };
-    if running { wait_for_answer(addresses) } else { Ok(()) }
+    if !running {
+        return Ok(());
+    }
+    if let Some((old, process)) = before {
+        wait_for_new_sockets(&process, &old);
+    }
+    wait_for_answer(addresses)
+}
+
+/// The signal is only the beginning: until sshd closes its sockets and opens new ones, it is the old one that answers.
+/// Whether the new one does is asked afterwards, also when this waited in vain.
+fn wait_for_new_sockets(process: &Path, old: &BTreeSet<PathBuf>) {
+    let begun = Instant::now();
+    while !old.is_empty() && process.exists() && begun.elapsed() < PATIENCE {
+        let now = sockets(process);
+        if !now.is_empty() && now.is_disjoint(old) {
+            return;
+        }
+        thread::sleep(RETRY);
+    }
+}
+
+/// The sockets of a process, but those that it was given as standard streams.
+fn sockets(process: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+    let own = entries.filter(|entry| !matches!(entry.file_name().to_str(), Some("0" | "1" | "2")));
+    let targets = own.filter_map(|entry| fs::read_link(entry.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).collect()
 }
 
 /// `false` when no unit of sshd's is active.

@@ -181,6 +181,16 @@ fn a_broken_sshd_and_lists_of_others_are_left_alone() {
 }
 
 #[test]
+fn leaving_says_when_it_is_sshd_that_is_broken_without_us() {
+    let mut bench = Bench::new();
+    uninstall(&bench.site()).unwrap();
+    bench.install().unwrap();
+    bench.tools.sshd_refuses_while = Some(bench.paths.sshd_config());
+    assert!(matches!(uninstall(&bench.site()), Err(SshdError::BrokenBefore(_))));
+    assert!(bench.paths.drop_in().exists());
+}
+
+#[test]
 fn leaving_takes_it_out_and_loads() {
     let bench = Bench::new();
     bench.install().unwrap();
