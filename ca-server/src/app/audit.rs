@@ -1,5 +1,7 @@
 //! The chain: folded, compared with the tables, exported.
 
+mod directory;
+
 use std::collections::BTreeMap;
 
 use sallyport_audit::{Event, EventName, Head, Record, verify};
@@ -9,6 +11,7 @@ use sallyport_protocol::admin::{AuditHead, AuditVerdict};
 use sallyport_store::{ReadTx, StoreError};
 use serde_json::Value;
 
+use self::directory::Directory;
 use super::revocation::base64;
 use super::{App, AppError};
 
@@ -45,6 +48,7 @@ struct Told {
     certificates: BTreeMap<Serial, Option<String>>,
     /// Group, tags and sudo of each grant.
     grants: BTreeMap<String, [String; 3]>,
+    directory: Directory,
 }
 
 fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
@@ -70,11 +74,13 @@ fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
     }
     compare_certificates(tx, told.certificates, &mut problems)?;
     compare_grants(tx, told.grants, &mut problems)?;
+    told.directory.compare(tx, &mut problems)?;
     Ok((head, problems))
 }
 
 impl Told {
     fn hear(&mut self, event: &Event) {
+        self.directory.hear(event);
         let text = |name: &str| event.detail.get(name).map(plain).unwrap_or_default();
         match event.name {
             EventName::CertificateIntended => {

@@ -302,11 +302,45 @@ fn a_contradictory_configuration_names_file_field_and_remedy() -> Result<()> {
     Ok(())
 }
 
+/// A membership that no directory sent.
+const INTRUDER: &str = "INSERT INTO memberships SELECT g.position, r.position FROM groups g, resources r \
+     WHERE r.user_name LIKE 'admin-outsider%'";
+/// A member's resource that is suddenly somebody else's.
+const MASQUERADE: &str = "UPDATE resources SET person = (SELECT id FROM people WHERE user_name LIKE 'admin-outsider%') \
+     WHERE user_name LIKE 'admin-changed%'";
+
+/// Everything that may happen to people and groups, by the directory's own hand.
+fn come_and_go(world: &World) -> Result<()> {
+    let [back, gone] = [world.engineer("admin-back")?, world.engineer("admin-gone")?];
+    world.log_in(&back)?;
+    world.hire("root@contoso.test", json!({}), true)?;
+    for enabled in [false, true] {
+        world.edit(|tenant| tenant.user_mut(&back.oid).map(|user| user.enabled = enabled))?;
+        world.provision()?;
+    }
+    world.edit(|tenant| tenant.remove_user(&gone.oid, true))?;
+    let oid = back.oid.parse()?;
+    world.edit(|tenant| tenant.group_mut("engineers").map(|group| group.members.remove(&oid)))?;
+    world.provision()?;
+    let (id, _) = group(world, "admin-short-lived")?;
+    let member =
+        world.scim(Method::GET, "/Users?filter=userName+eq+%22admin-back%40contoso.test%22", None)?;
+    let member = member.json()?["Resources"][0]["id"].clone();
+    let patch = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "Add", "path": "members", "value": [{ "value": member }] }] });
+    assert!(world.scim(Method::PATCH, &format!("/Groups/{id}"), Some(&patch))?.status < 300);
+    assert_eq!(world.scim(Method::DELETE, &format!("/Groups/{id}"), None)?.status, 204);
+    Ok(())
+}
+
 #[test]
 fn a_changed_store_does_not_verify() -> Result<()> {
     let mut world = World::new(&[], &[])?;
     let someone = world.engineer("admin-changed")?;
     let serial = world.log_in(&someone)?.1.serial;
+    come_and_go(&world)?;
+    let outsider = world.view(&world.stranger("admin-outsider")?.upn)?.id;
+    let insider = world.view(&someone.upn)?.id;
     world.ca.stop()?;
     world.ca.command(&["audit", "verify"])?.ok()?;
 
@@ -327,6 +361,15 @@ fn a_changed_store_does_not_verify() -> Result<()> {
         ("UPDATE audit SET body = replace(body, 'admin-changed', 'admin-charged')", "record"),
         ("DELETE FROM audit WHERE seq = 3", "record"),
         ("DELETE FROM certificates", &serial.to_string()),
+        ("UPDATE people SET state = 'suspended' WHERE user_name LIKE 'admin-changed%'", &insider),
+        (
+            "UPDATE people SET state = 'active', reason = NULL WHERE user_name LIKE 'admin-gone%'",
+            "is active in the table and gone",
+        ),
+        (INTRUDER, &outsider),
+        (MASQUERADE, &outsider),
+        ("DELETE FROM memberships", &insider),
+        ("DELETE FROM people WHERE user_name LIKE 'admin-outsider%'", &outsider),
     ];
     for (sql, place) in changes {
         let connection = rusqlite::Connection::open(&store)?;
