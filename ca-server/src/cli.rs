@@ -1,5 +1,7 @@
 //! The command line as it is typed.
 
+mod names;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -7,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use sallyport_domain::{ConnectionName, HostName, HostPattern, Tag, TenantId};
+
+pub use names::{Names, NamesEval, NamesPreview};
 
 use crate::config::{network, parse_duration};
 
@@ -58,23 +62,6 @@ pub enum Command {
     /// The hash-chained record of everything that happened.
     #[command(subcommand)]
     Audit(Audit),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Names {
-    /// Evaluate an expression of Entra's mapping language. Reads nothing but its arguments.
-    Eval(NamesEval),
-}
-
-#[derive(Args, Debug)]
-pub struct NamesEval {
-    /// As in Entra's portal: `ToLower([userPrincipalName])`.
-    pub expression: String,
-    /// An attribute of the person; given several times, or as a JSON list, it has several values.
-    #[arg(long, env = "SALLYPORT_ATTR", value_name = "NAME=VALUE")]
-    pub attr: Vec<String>,
-    #[command(flatten)]
-    pub output: Output,
 }
 
 #[derive(Args, Debug)]

@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use sallyport_audit::{Event, EventName};
 use sallyport_domain::{HostState, RequestId, ResourceId, Tags};
 use sallyport_store::{GrantRow, ReadTx, StoreError, WriteTx};
 
 use super::App;
+use super::naming::Naming;
 
 /// One write in progress: when, for which request, and whom it concerns besides its own rows.
 ///
@@ -13,6 +16,8 @@ use super::App;
 pub struct Change {
     pub now: Timestamp,
     pub request: RequestId,
+    /// How people are named.
+    pub naming: Arc<Naming>,
     /// Hosts that satisfy one of these are concerned.
     selectors: Vec<Tags>,
     /// The revocation list moved: every host is concerned.
@@ -85,10 +90,12 @@ impl App {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        let naming = Arc::clone(self.naming());
         let (value, moved) = self
             .store()
             .write(move |tx| {
-                let mut change = Change { now, request, selectors: Vec::new(), everyone: false, wake: false };
+                let mut change =
+                    Change { now, request, naming, selectors: Vec::new(), everyone: false, wake: false };
                 let value = work(tx, &mut change)?;
                 let moved = change.settle(tx)?;
                 Ok::<_, E>((value, moved))

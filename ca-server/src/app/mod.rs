@@ -44,6 +44,7 @@ pub use error::{AppError, DirectoryError, Refusal};
 pub use groups::{GroupWrite, ShowMembers};
 pub use host_auth::{AuthenticatedHost, Nonces};
 pub use provisioning::{Attempt, Verb};
+pub use naming::{Mapping, Naming, preview_rows};
 pub use search::Found;
 pub use throttles::{Shared, Throttles};
 pub use users::ListQuery;
@@ -67,6 +68,7 @@ struct Parts {
     issued: Issued,
     throttles: Throttles,
     scim_door: ScimDoor,
+    naming: Arc<Naming>,
     /// Counts up whenever some host's generation moved: wakes those that wait.
     moved: watch::Sender<u64>,
     /// PEM of the private root, for the bootstrap document.
@@ -93,6 +95,7 @@ impl App {
         tls_roots: Vec<String>,
     ) -> Self {
         let nonces = Nonces::new(clock.now());
+        let naming = Arc::new(Naming::new(config.names.clone()));
         let moved = watch::Sender::new(0);
         Self(Arc::new(Parts {
             config,
@@ -104,6 +107,7 @@ impl App {
             issued: Issued::default(),
             throttles: Throttles::default(),
             scim_door: ScimDoor::default(),
+            naming,
             moved,
             tls_roots,
         }))
@@ -142,6 +146,10 @@ impl App {
 
     pub fn scim_door(&self) -> &ScimDoor {
         &self.0.scim_door
+    }
+
+    pub(crate) fn naming(&self) -> &Arc<Naming> {
+        &self.0.naming
     }
 
     fn issued(&self) -> &Issued {

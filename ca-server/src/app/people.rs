@@ -1,7 +1,7 @@
 //! The person behind a resource: linked once, named once, and judged anew after each write that concerns them.
 
 use sallyport_audit::EventName;
-use sallyport_domain::{ConflictReason, ObjectId, PosixName, Subject, Uid, UidRange, UserId, UserState};
+use sallyport_domain::{ConflictReason, ObjectId, Subject, UserId, UserState};
 use sallyport_scim::User;
 use sallyport_store::{PersonRow, ResourceRow, StoreError, WriteTx};
 
@@ -54,10 +54,9 @@ pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow)
         guest: user.user_type().is_some_and(|kind| kind.eq_ignore_ascii_case(GUEST)),
         ..before.clone()
     };
-    let conflict = match link(tx, &mut person, resource)? {
-        Some(reason) => Some(reason),
-        None => name_conflict(tx, &person)?,
-    };
+    let conflict = link(tx, &mut person, resource)?;
+    let review = naming::review(tx, change, &person, &user, &resource.document)?;
+    let conflict = conflict.or(review.conflict);
     let outside = scope::is_outside(tx, resource)?;
     (person.state, person.reason) = match conflict {
         // Flagged, also while inactive: this one does not end by itself.
@@ -67,22 +66,37 @@ pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow)
         Some(reason) => (UserState::Conflict, Some(reason)),
         None => (UserState::Active, None),
     };
+    let mut pins = None;
     if person.state == UserState::Active && person.posix_name.is_none() && is_granted(tx, resource.id)? {
-        if let Some((name, uid)) = pin(tx, &person)? {
-            (person.posix_name, person.uid, person.gid) = (Some(name), Some(uid), Some(uid));
-        } else {
+        pins = naming::choose(tx, change, &person, &review)?;
+        if pins.is_none() {
             (person.state, person.reason) = (UserState::Conflict, Some(ConflictReason::NoUid));
         }
     }
-    if person == before {
-        return Ok(());
+    if person == before && pins.is_none() {
+        return settle_people(tx, change, &review.concerned);
     }
     tx.put_person(&person)?;
+    if let Some(pins) = pins {
+        naming::pin(tx, change, person.id, &pins)?;
+        (person.posix_name, person.uid, person.gid) = (Some(pins.name), Some(pins.uid), Some(pins.gid));
+    }
     if person.state != before.state || person.posix_name != before.posix_name || person.guest != before.guest
     {
         change.touch_groups_of(tx, resource.id)?;
     }
-    announce(tx, change, &before, &person)
+    announce(tx, change, &before, &person)?;
+    settle_people(tx, change, &review.concerned)
+}
+
+/// Settles people whose numbers another one's write put in doubt, or out of it.
+fn settle_people(tx: &mut dyn WriteTx, change: &mut Change, people: &[UserId]) -> Result<(), StoreError> {
+    for user in people {
+        if let Some(resource) = tx.resource_of_person(*user)? {
+            settle(tx, change, &resource)?;
+        }
+    }
+    Ok(())
 }
 
 /// Settles everybody whose resource claims the object id: a second claim flags the first as well.
@@ -107,7 +121,9 @@ pub fn bury(tx: &mut dyn WriteTx, change: &mut Change, user: UserId) -> Result<(
     let Some(before) = tx.person(user)? else { return Ok(()) };
     let person = PersonRow { state: UserState::Gone, reason: None, ..before.clone() };
     tx.put_person(&person)?;
-    announce(tx, change, &before, &person)
+    announce(tx, change, &before, &person)?;
+    let concerned = naming::forget_wishes(tx, user)?;
+    settle_people(tx, change, &concerned)
 }
 
 fn object_id(external_id: Option<&str>) -> Option<ObjectId> {
@@ -137,27 +153,6 @@ fn link(
             Ok(None)
         }
     }
-}
-
-/// Whether the name that the person would get cannot be theirs. A pinned name is never looked at again.
-fn name_conflict(tx: &mut dyn WriteTx, person: &PersonRow) -> Result<Option<ConflictReason>, StoreError> {
-    if person.posix_name.is_some() {
-        return Ok(None);
-    }
-    let Ok(name) = PosixName::from_user_name(&person.user_name) else {
-        return Ok(Some(ConflictReason::NameImpossible));
-    };
-    if name.is_reserved() {
-        return Ok(Some(ConflictReason::NameReserved));
-    }
-    let taken = tx.holder_of_name(&name)?.is_some_and(|holder| holder != person.id);
-    Ok(taken.then_some(ConflictReason::NameTaken))
-}
-
-/// Name and uid, for ever; `None` when all uids are handed out. Called once [`name_conflict`] found none.
-fn pin(tx: &mut dyn WriteTx, person: &PersonRow) -> Result<Option<(PosixName, Uid)>, StoreError> {
-    let Ok(name) = PosixName::from_user_name(&person.user_name) else { return Ok(None) };
-    Ok(naming::next_uid(tx, &[UidRange::DEFAULT], person.id)?.map(|uid| (name, uid)))
 }
 
 /// Out of scope is how things are, not something to look into.

@@ -13,6 +13,7 @@ use sallyport_protocol::{Account, Content, Lease, Namespace, SnapshotHeader, Sna
 use sallyport_store::{HostRow, PersonRow, ReadTx, StoreError};
 
 use super::issue_user::person::policy_grant;
+use super::naming::adopted_here;
 use super::{App, AppError, AuthenticatedHost, Refusal};
 
 /// Longest wait of one poll, in seconds: under what proxies cut off.
@@ -54,20 +55,20 @@ impl App {
     async fn seal_snapshot(&self, host: HostRow) -> Result<SnapshotReply, AppError> {
         let now = self.now();
         let (id, guests) = (host.id, self.config().login.guests);
-        let (host, access, number, serials) = self
+        let (host, accounts, number, serials) = self
             .store()
             .read(move |tx| {
                 // Read again, so that content and generation are of one state.
                 let host = tx.host(id)?.unwrap_or(host);
-                let access = access(tx, &host, guests)?;
-                Ok::<_, AppError>((host, access, tx.krl_number()?, tx.revoked_serials(now)?))
+                let accounts = accounts(tx, &host, guests)?;
+                Ok::<_, AppError>((host, accounts, tx.krl_number()?, tx.revoked_serials(now)?))
             })
             .await?;
         let content = Content {
-            accounts: access.into_iter().map(account).collect(),
+            accounts,
             user_ca_keys: vec![self.user_ca_line()?],
             krl: STANDARD.encode(self.encode_krl(number, now, serials)?),
-            ..Content::default()
+            uid_ranges: self.naming().config().uid_ranges.clone(),
         };
         let counts = content.counts();
         let content =
@@ -133,6 +134,16 @@ impl App {
     }
 }
 
+/// Everybody whom the host lets in, with the local accounts that were given to them there.
+fn accounts(tx: &dyn ReadTx, host: &HostRow, guests: bool) -> Result<Vec<Account>, StoreError> {
+    let adoptions = tx.adoptions()?;
+    let adopted = |access: Access| {
+        let adopt = adopted_here(&adoptions, access.user, host);
+        Account { adopt, ..account(access) }
+    };
+    Ok(access(tx, host, guests)?.into_iter().map(adopted).collect())
+}
+
 /// What the tables say of everybody whom some grant might let in; who of them may enter is policy's to say.
 fn access(tx: &dyn ReadTx, host: &HostRow, guests: bool) -> Result<Vec<Access>, StoreError> {
     let grants: Vec<Grant> =
@@ -153,6 +164,7 @@ fn resident(person: PersonRow) -> Option<Resident> {
         state: person.state,
         name: person.posix_name?,
         uid: person.uid?,
+        gid: person.gid.or(person.uid)?,
         label: person.user_name,
     })
 }
@@ -165,7 +177,7 @@ fn account(access: Access) -> Account {
         user: access.user,
         label: access.label,
         sudo: access.sudo,
-        gid: None,
+        gid: (access.gid != access.uid).then_some(access.gid),
         adopt: None,
     }
 }

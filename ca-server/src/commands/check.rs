@@ -34,6 +34,9 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         }
     );
     println!("  device login  {}", config.login.device.as_str());
+    println!("  names         {}", config.names.expression.source().replace('\n', " "));
+    let ranges: Vec<String> = config.names.uid_ranges.iter().map(ToString::to_string).collect();
+    println!("  uids          {}", ranges.join(" "));
     println!("  lease         {}", write_duration(config.hosts.lease));
     for listen in &config.listen {
         let tls = match &listen.tls {

@@ -31,8 +31,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Admin(asked) => admin::run(&cli.config, asked).await,
         Command::ScimToken(asked) => tokens::scim(&cli.config, asked).await,
         Command::EnrollToken(asked) => tokens::enroll(&cli.config, asked).await,
-        Command::Names(asked) => names::run(asked),
         Command::Provisioning(asked) => provisioning::run(&cli.config, asked).await,
+        Command::Names(asked) => names::run(&cli.config, asked).await,
         Command::Audit(asked) => audit::run(&cli.config, asked).await,
     }
 }

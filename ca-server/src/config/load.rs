@@ -17,7 +17,7 @@ use super::{
 /// Environment variables that begin so override the file: `SALLYPORT_CA_<SECTION>_<KEY>`.
 const ENVIRONMENT: &str = "SALLYPORT_CA_";
 /// Sections that the environment may override; `[[listen]]` is a list and may not.
-const SECTIONS: [&str; 5] = ["ca", "login", "certificates", "hosts", "principals"];
+const SECTIONS: [&str; 6] = ["ca", "login", "certificates", "hosts", "names", "principals"];
 
 /// Fields that `init` was told, and how.
 const FLAGS: [(&str, &str); 6] = [
@@ -138,18 +138,18 @@ fn environment_value(text: &str) -> toml::Value {
     as_toml.and_then(|mut table| table.remove("value")).unwrap_or_else(|| text.into())
 }
 
-struct Check {
+pub(super) struct Check {
     problems: Vec<String>,
     directory: PathBuf,
 }
 
 impl Check {
-    fn note<T>(&mut self, field: &str, problem: impl fmt::Display) -> Option<T> {
+    pub(super) fn note<T>(&mut self, field: &str, problem: impl fmt::Display) -> Option<T> {
         self.problems.push(format!("{field}: {problem}"));
         None
     }
 
-    fn ok<T, E: fmt::Display>(&mut self, field: &str, result: Result<T, E>) -> Option<T> {
+    pub(super) fn ok<T, E: fmt::Display>(&mut self, field: &str, result: Result<T, E>) -> Option<T> {
         result.map_or_else(|error| self.note(field, error), Some)
     }
 
@@ -160,6 +160,7 @@ impl Check {
             self.certificates(raw.certificates.user_ttl.as_deref(), raw.certificates.user_ttl_max.as_deref());
         let lease = self.duration("hosts.lease", raw.hosts.lease.as_deref(), SignedDuration::from_hours(72));
         let lease = lease.and_then(|lease| self.at_least("hosts.lease", lease, LEASE_FLOOR));
+        let names = self.names(raw.names);
         let listen = self.listens(raw.listen);
         Some(Config {
             directory: self.directory.clone(),
@@ -167,6 +168,7 @@ impl Check {
             login: login?,
             certificates: certificates?,
             hosts: HostsSection { lease: lease? },
+            names: names?,
             principals: PrincipalsSection { posix_name: raw.principals.posix_name.unwrap_or(true) },
             listen: listen?,
         })

@@ -4,12 +4,16 @@
 mod duration;
 mod listen;
 mod load;
+mod names;
 mod raw;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::SignedDuration;
-use sallyport_domain::{HostPatterns, TenantId};
+use sallyport_domain::{HostPatterns, NameRule, TenantId, UidRange};
+
+use crate::app::Mapping;
 
 pub use duration::{parse_duration, write_duration};
 pub use listen::{Listen, Surface, Tls};
@@ -25,6 +29,7 @@ pub struct Config {
     pub login: LoginSection,
     pub certificates: CertificatesSection,
     pub hosts: HostsSection,
+    pub names: NamesSection,
     pub principals: PrincipalsSection,
     pub listen: Vec<Listen>,
 }
@@ -76,6 +81,16 @@ pub struct CertificatesSection {
 pub struct HostsSection {
     /// How long a host may go on without a word from the CA.
     pub lease: SignedDuration,
+}
+
+/// How people become account names and numbers.
+#[derive(Clone, Debug)]
+pub struct NamesSection {
+    /// In force until another one is applied; see [`crate::app::Naming`].
+    pub expression: Arc<Mapping>,
+    pub rule: NameRule,
+    /// In the order in which they are used up.
+    pub uid_ranges: Vec<UidRange>,
 }
 
 #[derive(Clone, Debug)]

@@ -13,6 +13,8 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub(super) hosts: RawHosts,
     #[serde(default)]
+    pub(super) names: RawNames,
+    #[serde(default)]
     pub(super) principals: RawPrincipals,
     #[serde(default)]
     pub(super) listen: Vec<RawListen>,
@@ -48,6 +50,15 @@ pub(super) struct RawCertificates {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawHosts {
     pub(super) lease: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawNames {
+    pub(super) dots: Option<bool>,
+    pub(super) expression: Option<String>,
+    pub(super) reserved: Vec<String>,
+    pub(super) uid_ranges: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,6 +128,13 @@ device = "{device}"            # off, groups or on: a device code cannot be boun
 
 [hosts]
 # lease = "72h"            # how long a host goes on without a word from here
+
+[names]
+# expression = '''ToLower(Replace([userPrincipalName], , "(?<Suffix>@(.)*)", "Suffix", "", , ), )'''
+#                          # Entra's mapping language; once people are here: sallyport-ca names preview, then names apply
+# dots = true              # whether an account name may hold dots
+# reserved = ["svc-*"]     # names that this site keeps for itself
+# uid_ranges = ["70000-99999"]   # used up in this order; directories may send uidNumber instead
 
 [principals]
 # posix_name = true        # false where every host runs the agent

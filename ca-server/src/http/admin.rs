@@ -31,7 +31,8 @@ pub(super) fn routes() -> Router<App> {
         .route(route::SCIM_TOKENS, get(scim_tokens).post(create_scim_token))
         .route(&one(route::SCIM_TOKENS), delete(revoke_scim_token).patch(extend_scim_token))
         .route(route::USERS, get(users))
-        .merge(super::connections::routes());
+        .merge(super::connections::routes())
+        .merge(super::names::routes());
     Router::new().nest(path::ADMIN, routes)
 }
 

@@ -7,6 +7,7 @@ mod failure;
 mod hosts;
 mod json;
 mod login;
+mod names;
 mod ops;
 mod scim;
 mod strangers;

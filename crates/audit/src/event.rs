@@ -87,6 +87,8 @@ macro_rules! names {
 }
 
 names! {
+    AccountAdopted = "account.adopted",
+    AccountDisowned = "account.disowned",
     AdminAction = "admin.action",
     CaInitialized = "ca.initialized",
     CaStarted = "ca.started",
@@ -124,6 +126,19 @@ names! {
     HostReported = "host.reported",
     HostRetired = "host.retired",
     LoginSucceeded = "login.succeeded",
+    /// Given by hand, before the pin.
+    NameAssigned = "name.assigned",
+    /// The second step: somebody else may have it.
+    NameFreed = "name.freed",
+    /// A proposal was turned down.
+    NameKept = "name.kept",
+    /// Name, uid and gid are the person's for ever.
+    NamePinned = "name.pinned",
+    NameProposed = "name.proposed",
+    NameReleaseAsked = "name.release_asked",
+    NameRenamed = "name.renamed",
+    /// Another mapping expression.
+    NamesApplied = "names.applied",
     ScimTokenCreated = "scim_token.created",
     ScimTokenExtended = "scim_token.extended",
     ScimTokenRevoked = "scim_token.revoked",

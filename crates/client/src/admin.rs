@@ -8,12 +8,19 @@ use sallyport_protocol::admin::{
     ExtendScimToken, Finding, GrantView, GroupView, HostView, ProvisioningEvent, ProvisioningQuery,
     SetConnection, TokenView, UserView, route,
 };
+use sallyport_protocol::names::{
+    AdoptAccount, AdoptionView, ApplyExpression, ApproveNames, AssignName, NameChange, NameIssue, NameOf,
+    NamesPreview, PreviewNames, PreviewSummary, ReleaseName, ReleasedName,
+};
 use sallyport_protocol::path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::transport::{REPLY_LIMIT, Reply, Transport, send};
 use crate::{CaUrl, ClientError};
+
+/// A preview of a hundred thousand people.
+const LARGE_REPLY: usize = 512 * 1024 * 1024;
 
 /// A chain of years takes its time to fold.
 const FOLDING: Duration = Duration::from_mins(15);
@@ -94,6 +101,55 @@ impl AdminClient {
         self.get(route::DOCTOR).await
     }
 
+    /// What waits for a decision about names.
+    pub async fn name_issues(&self) -> Result<Vec<NameIssue>, ClientError> {
+        self.get(route::NAMES).await
+    }
+
+    /// Names that nobody uses and that stay reserved.
+    pub async fn reserved_names(&self) -> Result<Vec<NameIssue>, ClientError> {
+        self.get(route::NAMES_RESERVED).await
+    }
+
+    pub async fn preview_names(&self, ask: &PreviewNames) -> Result<NamesPreview, ClientError> {
+        let request = self.request(Method::POST, route::NAMES_PREVIEW).json(ask).timeout(FOLDING);
+        self.send_large(request).await?.json()
+    }
+
+    pub async fn apply_expression(&self, ask: &ApplyExpression) -> Result<PreviewSummary, ClientError> {
+        let request = self.request(Method::POST, route::NAMES_APPLY).json(ask).timeout(FOLDING);
+        self.send(request).await?.json()
+    }
+
+    pub async fn approve_names(&self, ask: &ApproveNames) -> Result<Vec<NameChange>, ClientError> {
+        let request = self.request(Method::POST, route::NAMES_APPROVE).json(ask).timeout(FOLDING);
+        self.send(request).await?.json()
+    }
+
+    pub async fn keep_name(&self, ask: &NameOf) -> Result<NameChange, ClientError> {
+        self.post(route::NAMES_KEEP, ask).await
+    }
+
+    pub async fn assign_name(&self, ask: &AssignName) -> Result<NameChange, ClientError> {
+        self.post(route::NAMES_ASSIGN, ask).await
+    }
+
+    pub async fn release_name(&self, ask: &ReleaseName) -> Result<ReleasedName, ClientError> {
+        self.post(route::NAMES_RELEASE, ask).await
+    }
+
+    pub async fn adoptions(&self) -> Result<Vec<AdoptionView>, ClientError> {
+        self.get(route::ADOPTIONS).await
+    }
+
+    pub async fn adopt_account(&self, ask: &AdoptAccount) -> Result<AdoptionView, ClientError> {
+        self.post(route::ADOPTIONS, ask).await
+    }
+
+    pub async fn disown_account(&self, ask: &AdoptAccount) -> Result<(), ClientError> {
+        self.send(self.request(Method::DELETE, route::ADOPTIONS).json(ask)).await.map(|_| ())
+    }
+
     pub async fn enroll_tokens(&self) -> Result<Vec<TokenView>, ClientError> {
         self.get(route::ENROLL_TOKENS).await
     }
@@ -163,7 +219,16 @@ impl AdminClient {
 
     /// Whoever runs this sees a path, not the address that stands in for it.
     async fn send(&self, request: RequestBuilder) -> Result<Reply, ClientError> {
-        send(request, REPLY_LIMIT).await.map_err(|error| match error {
+        self.send_up_to(request, REPLY_LIMIT).await
+    }
+
+    /// For replies that grow with the directory.
+    async fn send_large(&self, request: RequestBuilder) -> Result<Reply, ClientError> {
+        self.send_up_to(request, LARGE_REPLY).await
+    }
+
+    async fn send_up_to(&self, request: RequestBuilder, limit: usize) -> Result<Reply, ClientError> {
+        send(request, limit).await.map_err(|error| match error {
             ClientError::Unreachable { source, .. } => {
                 ClientError::AdminSocket { path: self.socket.clone(), source }
             }

@@ -11,6 +11,7 @@ pub struct Resident {
     pub state: UserState,
     pub name: PosixName,
     pub uid: Uid,
+    pub gid: Uid,
     /// What `getent passwd` shows; without meaning.
     pub label: String,
 }
@@ -21,6 +22,7 @@ pub struct Access {
     pub user: UserId,
     pub name: PosixName,
     pub uid: Uid,
+    pub gid: Uid,
     pub label: String,
     pub sudo: bool,
 }
@@ -50,6 +52,6 @@ pub fn host_access<'a>(
 }
 
 fn access(resident: &Resident, sudo: bool) -> Access {
-    let Resident { user, name, uid, label, .. } = resident.clone();
-    Access { user, name, uid, label, sudo }
+    let Resident { user, name, uid, gid, label, .. } = resident.clone();
+    Access { user, name, uid, gid, label, sudo }
 }

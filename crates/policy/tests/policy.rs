@@ -239,6 +239,7 @@ fn resident(seed: u8, name: &str) -> Resident {
         state: UserState::Active,
         name: name.parse().unwrap(),
         uid: (70_000 + u32::from(seed)).try_into().unwrap(),
+        gid: (70_000 + u32::from(seed)).try_into().unwrap(),
         label: name.to_uppercase(),
     }
 }

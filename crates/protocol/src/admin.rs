@@ -10,6 +10,7 @@ use crate::{ReportProblem, Signed};
 
 /// Relative to [`crate::path::ADMIN`].
 pub mod route {
+    pub const ADOPTIONS: &str = "/names/adoptions";
     pub const AUDIT: &str = "/audit";
     pub const AUDIT_VERIFY: &str = "/audit/verify";
     pub const CONNECTIONS: &str = "/connections";
@@ -19,6 +20,14 @@ pub mod route {
     pub const GROUPS: &str = "/groups";
     pub const HOSTS: &str = "/hosts";
     pub const PROVISIONING: &str = "/provisioning";
+    pub const NAMES: &str = "/names";
+    pub const NAMES_APPLY: &str = "/names/apply";
+    pub const NAMES_APPROVE: &str = "/names/approve";
+    pub const NAMES_ASSIGN: &str = "/names/assign";
+    pub const NAMES_KEEP: &str = "/names/keep";
+    pub const NAMES_PREVIEW: &str = "/names/preview";
+    pub const NAMES_RELEASE: &str = "/names/release";
+    pub const NAMES_RESERVED: &str = "/names/reserved";
     pub const SCIM_TOKENS: &str = "/scim-tokens";
     pub const USERS: &str = "/users";
 }

@@ -1,5 +1,24 @@
 //! Which account name and numbers a person gets, and that nobody else ever gets them.
 
+mod adopt;
 mod allocate;
+mod apply;
+mod attributes;
+mod decide;
+mod list;
+mod mapping;
+mod preview;
+mod release;
+mod review;
+mod settings;
 
+#[cfg(test)]
+mod storm;
+
+pub use adopt::adopted_here;
 pub use allocate::next_uid;
+pub use attributes::Attributes;
+pub use mapping::Mapping;
+pub use preview::preview_rows;
+pub use review::{choose, forget_wishes, pin, review};
+pub use settings::{Naming, Unnamed};

@@ -1,0 +1,107 @@
+//! The rule, the ranges and the expression in force.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sallyport_domain::{NameRefusal, PosixName};
+use sallyport_scim::User;
+use sallyport_store::{ExpressionRow, ReadTx, StoreError, WriteTx};
+
+use super::{Attributes, Mapping};
+use crate::config::NamesSection;
+
+/// What names are made by. The expression in force stands in the store: the file's counts until the first person
+/// arrives, and afterwards only when it is applied.
+pub struct Naming {
+    config: NamesSection,
+    /// The last expression that was compiled.
+    compiled: Mutex<Option<Arc<Mapping>>>,
+}
+
+impl fmt::Debug for Naming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Naming").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// What a person would be called, and where that comes from.
+pub type Proposal = Result<PosixName, Unnamed>;
+
+/// Why somebody gets no name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Unnamed {
+    /// The expression gives nothing.
+    Empty,
+    /// The expression fails on these attributes.
+    Failed(String),
+    Refused(NameRefusal),
+}
+
+impl Unnamed {
+    pub const fn is_reserved(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.is_reserved())
+    }
+}
+
+impl fmt::Display for Unnamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str(
+                "the expression gives nothing; the directory has to send the attributes that it reads, or give a name by hand",
+            ),
+            Self::Failed(why) => write!(f, "the expression fails: {why}"),
+            Self::Refused(refusal) => refusal.fmt(f),
+        }
+    }
+}
+
+impl Naming {
+    pub fn new(config: NamesSection) -> Self {
+        Self { config, compiled: Mutex::new(None) }
+    }
+
+    pub const fn config(&self) -> &NamesSection {
+        &self.config
+    }
+
+    /// The expression in force.
+    pub fn active(&self, tx: &(impl ReadTx + ?Sized)) -> Result<Arc<Mapping>, StoreError> {
+        let Some(row) = tx.expression()? else { return Ok(Arc::clone(&self.config.expression)) };
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = compiled.as_ref().filter(|known| known.source() == row.expression) {
+            return Ok(Arc::clone(known));
+        }
+        let mapping = Arc::new(Mapping::parse(&row.expression).map_err(|_| StoreError::Inconsistent {
+            table: "expression",
+            column: "expression",
+            row: "0".to_owned(),
+        })?);
+        *compiled = Some(Arc::clone(&mapping));
+        Ok(mapping)
+    }
+
+    /// The expression in force, written down with the first person.
+    pub fn settled(&self, tx: &mut dyn WriteTx, now: jiff::Timestamp) -> Result<Arc<Mapping>, StoreError> {
+        if tx.expression()?.is_none() {
+            let expression = self.config.expression.source().to_owned();
+            tx.set_expression(&ExpressionRow { expression, applied_at: now })?;
+        }
+        self.active(tx)
+    }
+
+    /// What the expression, or the directory's own word, makes of a user.
+    pub fn propose(&self, mapping: &Mapping, user: &User, document: Attributes<'_>) -> Proposal {
+        match user.posix_name() {
+            Some(name) => self.config.rule.check(name).map_err(Unnamed::Refused),
+            None => self.evaluate(mapping, document),
+        }
+    }
+
+    pub fn evaluate(&self, mapping: &Mapping, attributes: Attributes<'_>) -> Proposal {
+        match mapping.name(attributes) {
+            Err(why) => Err(Unnamed::Failed(why)),
+            Ok(None) => Err(Unnamed::Empty),
+            Ok(Some(text)) => self.config.rule.check(&text).map_err(Unnamed::Refused),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use sallyport_protocol::names::{
+    ApplyExpression, NamesPreview as Preview, PreviewNames, PreviewOf, PreviewSummary, PreviewedPerson,
+};
+use serde_json::{Map, Value};
+
+use super::csv;
+use crate::app::{Mapping, Naming, preview_rows};
+use crate::cli::{Format, NamesPreview, Output};
+use crate::commands::backend::with_admin;
+use crate::config::NamesSection;
+
+pub(super) async fn run(config: &Path, asked: NamesPreview) -> anyhow::Result<()> {
+    let NamesPreview { expression, csv, connection, output } = asked;
+    let preview = match csv {
+        // A spreadsheet can be looked at where there is no CA yet.
+        Some(file) if !config.exists() => alone(expression.as_deref(), rows(&file)?)?,
+        Some(file) => ask(config, expression.clone(), PreviewOf::Rows(rows(&file)?)).await?,
+        None => {
+            let people = connection.map_or(PreviewOf::Everybody, PreviewOf::Connection);
+            ask(config, expression.clone(), people).await?
+        }
+    };
+    match output.format {
+        Format::Json => print_json(&preview)?,
+        Format::Text => print_text(&preview)?,
+    }
+    eprintln!("nothing was changed; to put this expression in force:");
+    eprintln!("  sallyport-ca names apply --expression {}", shell_word(&preview.summary.expression));
+    Ok(())
+}
+
+pub(super) async fn apply(config: &Path, expression: Option<String>, output: Output) -> anyhow::Result<()> {
+    let ask = ApplyExpression { expression };
+    let summary = with_admin(config, |admin| async move { admin.apply_expression(&ask).await }).await?;
+    match output.format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&summary)?),
+        Format::Text => {
+            let mut out = io::stdout().lock();
+            print_summary(&mut out, &summary)?;
+        }
+    }
+    if summary.renamed + summary.collisions + summary.refused > 0 {
+        eprintln!("nobody who has a name was renamed; see: sallyport-ca names list");
+    }
+    Ok(())
+}
+
+async fn ask(config: &Path, expression: Option<String>, people: PreviewOf) -> anyhow::Result<Preview> {
+    let ask = PreviewNames { expression, people };
+    with_admin(config, |admin| async move { admin.preview_names(&ask).await }).await
+}
+
+fn alone(expression: Option<&str>, rows: Vec<Map<String, Value>>) -> anyhow::Result<Preview> {
+    let naming = Naming::new(NamesSection::default());
+    let mapping =
+        Mapping::parse(expression.unwrap_or(Mapping::DEFAULT)).context("the expression cannot be used")?;
+    Ok(preview_rows(&naming, &mapping, rows))
+}
+
+fn rows(file: &Path) -> anyhow::Result<Vec<Map<String, Value>>> {
+    let name = file.display();
+    let size = std::fs::metadata(file).with_context(|| format!("{name} cannot be read"))?.len();
+    if size > csv::LARGEST {
+        bail!("{name} is larger than {} bytes: split it", csv::LARGEST);
+    }
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read as UTF-8 text"))?;
+    csv::rows(&text).with_context(|| format!("{name} is no list of people"))
+}
+
+fn print_json(preview: &Preview) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    serde_json::to_writer(&mut out, preview)?;
+    quietly(writeln!(out).and_then(|()| out.flush()))
+}
+
+fn print_text(preview: &Preview) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut print = || -> io::Result<()> {
+        print_summary(&mut out, &preview.summary)?;
+        let changed =
+            |person: &&PreviewedPerson| person.problem.is_some() || person.current != person.proposed;
+        for person in preview.people.iter().filter(changed) {
+            print_person(&mut out, person)?;
+        }
+        out.flush()
+    };
+    quietly(print())
+}
+
+fn print_summary(out: &mut impl Write, summary: &PreviewSummary) -> io::Result<()> {
+    writeln!(out, "expression  {}", summary.expression.replace('\n', " "))?;
+    for (what, count, meaning) in [
+        ("people", summary.people, ""),
+        ("unchanged", summary.unchanged, "keep their name"),
+        ("named", summary.named, "have none yet and would get one"),
+        ("renamed", summary.renamed, "another name would be proposed"),
+        ("collisions", summary.collisions, "the name is somebody else's, or a host's"),
+        ("refused", summary.refused, "no name for a person"),
+    ] {
+        writeln!(out, "{}", format!("{what:<10} {count:>8}  {meaning}").trim_end())?;
+    }
+    Ok(())
+}
+
+fn print_person(out: &mut impl Write, person: &PreviewedPerson) -> io::Result<()> {
+    let label =
+        ["userPrincipalName", "userName"].iter().find_map(|name| person.attributes.get(*name)?.as_str());
+    let current = person.current.as_deref().unwrap_or("-");
+    let proposed = person.proposed.as_deref().unwrap_or("-");
+    write!(out, "{}  {}  {current} -> {proposed}", person.subject, label.unwrap_or_default())?;
+    if let Some(problem) = &person.problem {
+        write!(out, "  {}: {}", problem.code, problem.detail.replace('\n', " "))?;
+        if !problem.with.is_empty() {
+            write!(out, " (with {})", problem.with.join(", "))?;
+        }
+    }
+    writeln!(out)
+}
+
+/// A closed pipe (`| head`) ends the output quietly.
+fn quietly(result: io::Result<()>) -> anyhow::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
