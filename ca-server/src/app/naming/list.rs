@@ -163,7 +163,7 @@ fn conflict(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Opti
             ("the number that the directory sends cannot be this person's; correct it there".to_owned(), with)
         }
         // Not about names.
-        ConflictReason::Link | ConflictReason::NoObjectId => return Ok(None),
+        ConflictReason::Link | ConflictReason::NoObjectId | ConflictReason::OutOfScope => return Ok(None),
     };
     let detail = format!("{reason}: {detail}");
     Ok(Some(NameIssue { with, ..issue(person, row, NameIssueKind::Conflict, &detail) }))
