@@ -142,6 +142,12 @@ impl Ca {
         command::run(&mut command)
     }
 
+    /// What the running server has written to its log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.as_ref().map(Process::stderr).unwrap_or_default()
+    }
+
     /// What people and hosts pin.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {

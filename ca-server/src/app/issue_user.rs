@@ -21,7 +21,7 @@ use sallyport_store::{
 
 use super::change::Change;
 use super::revocation::{base64, take_serial};
-use super::{App, AppError, Refusal};
+use super::{App, AppError, Refusal, upn_link};
 use proof::Proven;
 use renewal::Renewal;
 
@@ -80,8 +80,10 @@ impl App {
         let app = self.clone();
         let outcome = self
             .change(request, now, move |tx, change| {
-                let Some(person) = tx.person_by_subject(asked.token.subject)? else {
-                    return refuse(tx, change, &app, subject, None, person::not_provisioned(&asked.token));
+                let Some(person) = person::find(tx, change, &asked.token)? else {
+                    let refusal = upn_link::refusal(tx, &asked.token)?;
+                    let refusal = refusal.unwrap_or_else(|| person::not_provisioned(&asked.token));
+                    return refuse(tx, change, &app, subject, None, refusal);
                 };
                 match grant(tx, change, &app, &asked, &person) {
                     Ok(intent) => Ok(Ok((intent, person.id))),

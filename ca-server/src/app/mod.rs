@@ -24,6 +24,7 @@ mod search;
 mod snapshot;
 mod throttles;
 mod tokens;
+mod upn_link;
 mod users;
 mod views;
 mod who;
@@ -69,6 +70,7 @@ struct Parts {
     throttles: Throttles,
     scim_door: ScimDoor,
     naming: Arc<Naming>,
+    warned: upn_link::Warned,
     /// Counts up whenever some host's generation moved: wakes those that wait.
     moved: watch::Sender<u64>,
     /// PEM of the private root, for the bootstrap document.
@@ -108,6 +110,7 @@ impl App {
             throttles: Throttles::default(),
             scim_door: ScimDoor::default(),
             naming,
+            warned: upn_link::Warned::default(),
             moved,
             tls_roots,
         }))
@@ -150,6 +153,10 @@ impl App {
 
     pub(crate) fn naming(&self) -> &Arc<Naming> {
         &self.0.naming
+    }
+
+    fn warned(&self) -> &upn_link::Warned {
+        &self.0.warned
     }
 
     fn issued(&self) -> &Issued {

@@ -31,6 +31,7 @@ pub fn for_new_resource(
         id: UserId::generate(change.now, &mut rand::rngs::OsRng),
         tenant,
         object: None,
+        linked_by_upn: false,
         user_name: String::new(),
         display_name: String::new(),
         emails: Vec::new(),
@@ -137,7 +138,7 @@ fn link(
     resource: &ResourceRow,
 ) -> Result<Option<ConflictReason>, StoreError> {
     let Some(object) = object_id(resource.external_id.as_deref()) else {
-        return Ok(Some(ConflictReason::NoObjectId));
+        return Ok((!person.linked_by_upn).then_some(ConflictReason::NoObjectId));
     };
     if tx.claimants(resource.tenant, object)?.len() > 1 {
         return Ok(Some(ConflictReason::Link));

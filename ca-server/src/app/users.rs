@@ -33,7 +33,10 @@ impl App {
         let attempt = Attempt::create(tenant, request, Kind::User, &body);
         self.attempt(attempt, async {
             let user = parse_user(body)?;
-            self.change(request, self.now(), move |tx, change| create(tx, change, tenant, user)).await
+            let row =
+                self.change(request, self.now(), move |tx, change| create(tx, change, tenant, user)).await?;
+            self.warn_of_mapping(&row);
+            Ok(row)
         })
         .await
     }

@@ -114,6 +114,8 @@ names! {
     DirectoryUserDeleted = "directory.user_deleted",
     /// The resource claims another object id than the person's: suspended until somebody looks.
     DirectoryUserFlagged = "directory.user_flagged",
+    /// At the first sign-in, by UPN, where an administrator allowed it.
+    DirectoryUserLinked = "directory.user_linked",
     DirectoryUserResumed = "directory.user_resumed",
     DirectoryUserSuspended = "directory.user_suspended",
     EnrollTokenCreated = "enroll_token.created",

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/0004.sql"),
     include_str!("../schema/0005.sql"),
     include_str!("../schema/0006.sql"),
+    include_str!("../schema/0007.sql"),
 ];
 
 /// "SlyP": so that another program's database is not taken for one of ours.

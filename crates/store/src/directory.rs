@@ -29,6 +29,8 @@ pub struct PersonRow {
     pub tenant: TenantId,
     /// Set once, when the first `externalId` that is an object id arrives; never changed.
     pub object: Option<ObjectId>,
+    /// The object id came with a sign-in, by UPN, while the directory did not send it.
+    pub linked_by_upn: bool,
     /// The `userName`, as last seen: a label.
     pub user_name: String,
     pub display_name: String,
@@ -124,6 +126,8 @@ pub trait Directory {
     fn person(&self, id: UserId) -> Result<Option<PersonRow>, StoreError>;
     fn person_by_subject(&self, subject: Subject) -> Result<Option<PersonRow>, StoreError>;
     fn people(&self) -> Result<Vec<PersonRow>, StoreError>;
+    /// How many of the tenant's people have this reason.
+    fn count_people(&self, tenant: TenantId, reason: ConflictReason) -> Result<usize, StoreError>;
     /// The people behind a group's members, each once.
     fn people_in(&self, group: GroupId) -> Result<Vec<PersonRow>, StoreError>;
     /// Whose the name is or was, whatever became of them, while it is not freed.

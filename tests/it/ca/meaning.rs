@@ -3,9 +3,12 @@
 use anyhow::{Context as _, Result};
 use reqwest::Method;
 use sallyport_entra_sim::Sim;
+use sallyport_protocol::ProblemCode;
 use sallyport_tests::World;
 use sallyport_tests::world::Answer;
 use serde_json::{Value, json};
+
+use super::claims;
 
 fn patch(world: &World, path: &str, operation: &Value) -> Result<Answer> {
     let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
@@ -89,5 +92,138 @@ fn groups_are_found_by_a_member() -> Result<()> {
     let mut wanted = [one, two];
     wanted.sort();
     assert_eq!(ids, wanted);
+    Ok(())
+}
+
+/// The state of whoever this resource stands for, and why.
+fn state(world: &World, upn: &str) -> Result<(String, Option<String>)> {
+    let view = world.view(upn)?;
+    Ok((view.state, view.reason))
+}
+
+fn replace(attribute: &str, value: &Value) -> Value {
+    json!({ "op": "Replace", "path": attribute, "value": value })
+}
+
+#[test]
+fn one_object_id_in_two_spellings_is_one_person_claimed_twice() -> Result<()> {
+    let world = World::shared()?;
+    let oid = Sim::new_oid().to_string();
+    let person = |name: &str, external: &str| {
+        json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "externalId": external,
+            "userName": format!("{name}@contoso.test"), "active": true })
+    };
+    let first = create(&world, "Users", &person("meaning.lower", &oid))?;
+    let second = create(&world, "Users", &person("meaning.upper", &oid.to_uppercase()))?;
+    assert_eq!((&first["externalId"], &second["externalId"]), (&json!(oid), &json!(oid.to_uppercase())));
+    let flagged = ("suspended".to_owned(), Some("link".to_owned()));
+    for upn in ["meaning.lower@contoso.test", "meaning.upper@contoso.test"] {
+        assert_eq!(state(&world, upn)?, flagged, "{upn}");
+    }
+    // The claim withdrawn, the first is who they were. The flag does not end by being switched off and on.
+    let path = format!("/Users/{}", id(&second)?);
+    for active in [false, true] {
+        done(&patch(&world, &path, &replace("active", &json!(active)))?)?;
+        assert_eq!(state(&world, "meaning.upper@contoso.test")?, flagged);
+    }
+    assert_eq!(world.scim(Method::DELETE, &path, None)?.status, 204);
+    assert_eq!(state(&world, "meaning.lower@contoso.test")?, ("active".to_owned(), None));
+    Ok(())
+}
+
+#[test]
+fn a_disabled_person_keeps_memberships_for_the_return() -> Result<()> {
+    let world = World::shared()?;
+    let (person, team) = (user(&world, "meaning.leave")?, group(&world, "meaning-leave")?);
+    done(&patch(&world, &format!("/Groups/{team}"), &add(std::slice::from_ref(&person)))?)?;
+    for active in ["False", "True"] {
+        done(&patch(&world, &format!("/Users/{person}"), &replace("active", &json!(active)))?)?;
+        assert_eq!(world.view("meaning.leave@contoso.test")?.groups, ["meaning-leave"], "{active}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_re_created_account_gets_no_membership_of_the_old_one() -> Result<()> {
+    let world = World::shared()?;
+    let (old, team) = (user(&world, "meaning.again")?, group(&world, "meaning-again")?);
+    done(&patch(&world, &format!("/Groups/{team}"), &add(std::slice::from_ref(&old)))?)?;
+    assert_eq!(world.scim(Method::DELETE, &format!("/Users/{old}"), None)?.status, 204);
+    let new = user(&world, "meaning.again")?;
+    assert_ne!(new, old);
+    let group = done(&world.scim(Method::GET, &format!("/Groups/{team}"), None)?)?;
+    assert_eq!(listed(&group), Some(0));
+    let people = world.wait(world.admin()?.users())?;
+    let named = |user: &&sallyport_protocol::admin::UserView| user.user_name == "meaning.again@contoso.test";
+    let mut states: Vec<_> =
+        people.iter().filter(named).map(|user| (user.state.as_str(), user.groups.len())).collect();
+    states.sort_unstable();
+    assert_eq!(states, [("active", 0), ("gone", 0)]);
+    Ok(())
+}
+
+#[test]
+fn groups_may_bear_one_name_unless_neither_has_an_id() -> Result<()> {
+    let world = World::shared()?;
+    let post = |name: &str, external: Option<&str>| -> Result<u16> {
+        let mut body =
+            json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name });
+        if let Some(external) = external {
+            body["externalId"] = json!(external);
+        }
+        Ok(world.scim(Method::POST, "/Groups", Some(&body))?.status)
+    };
+    assert_eq!(post("meaning-twins", Some("meaning-a"))?, 201);
+    assert_eq!(post("meaning-twins", Some("meaning-b"))?, 201, "another id, the same name");
+    assert_eq!(post("meaning-other", Some("meaning-a"))?, 409, "the same id");
+    assert_eq!(post("meaning-twins", None)?, 201, "one of them has an id");
+    assert_eq!(post("MEANING-TWINS", None)?, 409, "neither has an id");
+    Ok(())
+}
+
+/// A tenant that sends mailNickname: found out, told, and let in one by one where an administrator says so.
+#[test]
+fn a_tenant_without_object_ids_is_told_and_linked_once_where_allowed() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    let ida = world.hire("ida", json!({}), false)?;
+    let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "externalId": "ida",
+        "userName": "Ida@Contoso.test", "active": true });
+    let path = format!("/Users/{}", id(&create(&world, "Users", &body)?)?);
+    let found = done(&world.scim(Method::GET, "/Groups?filter=displayName+eq+%22engineers%22", None)?)?;
+    let group = format!("/Groups/{}", id(&found["Resources"][0])?);
+    done(&patch(&world, &group, &add(&[path.trim_start_matches("/Users/").to_owned()]))?)?;
+
+    let doctor = world.ca.command(&["doctor", "--format", "json"])?;
+    for told in [doctor.stdout.as_str(), world.ca.log().as_str()] {
+        assert!(told.contains("mailNickname to objectId") && told.contains("Restart provisioning"), "{told}");
+    }
+    let (_, request) = world.sign_in(&ida)?;
+    let problem = world.refused(&request, ProblemCode::NotProvisioned)?;
+    assert!(problem.detail.contains("sallyport-ca doctor"), "{problem}");
+
+    world.ca.command(&["connection", "set", "entra", "--link-by-upn", "on"])?.ok()?;
+    let other = claims(json!({ "preferred_username": "somebody.else@contoso.test" }));
+    let applicant = world.applicant()?;
+    let token = world.mint(&ida, Some(&applicant.nonce()?), other)?;
+    world.refused(&applicant.browser(&token)?, ProblemCode::NotProvisioned)?;
+    let issued = world.issue(&request)?;
+    assert!(issued.principals.contains(&"ida".to_owned()), "{issued:?}");
+    let linked = world.record()?;
+    assert_eq!(linked.with("directory.user_linked", "object_id", &ida.oid).len(), 1);
+
+    // Whoever comes later under that address is refused for ever, also when the switch is on.
+    let later = Sim::new_oid().to_string();
+    let applicant = world.applicant()?;
+    let token = world.mint(&ida, Some(&applicant.nonce()?), claims(json!({ "oid": later })))?;
+    let problem = world.refused(&applicant.browser(&token)?, ProblemCode::NotProvisioned)?;
+    assert!(problem.detail.contains("another object id"), "{problem}");
+
+    // The mapping mended, they are the same person; moved to another object id, they are flagged.
+    done(&patch(&world, &path, &replace("externalId", &json!(ida.oid)))?)?;
+    world.log_in(&ida)?;
+    done(&patch(&world, &path, &replace("externalId", &json!(later)))?)?;
+    assert_eq!(state(&world, "Ida@Contoso.test")?, ("suspended".to_owned(), Some("link".to_owned())));
+    let (_, request) = world.sign_in(&ida)?;
+    world.refused(&request, ProblemCode::Suspended)?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod credentials;
 mod facts;
 mod hosts;
+mod links;
 
 use sallyport_protocol::admin::{Finding, Health};
 
@@ -11,7 +12,7 @@ use self::facts::Facts;
 use super::{App, AppError};
 
 /// Every check, in the order in which an administrator reads them. A new one gets its own file and its row here.
-const CHECKS: &[fn(&Facts) -> Vec<Finding>] = &[credentials::check, hosts::check];
+const CHECKS: &[fn(&Facts) -> Vec<Finding>] = &[credentials::check, links::check, hosts::check];
 
 impl App {
     /// Everything that `sallyport-ca doctor` says, good or bad.

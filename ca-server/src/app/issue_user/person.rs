@@ -10,9 +10,22 @@ use sallyport_protocol::ProblemCode;
 use sallyport_store::{GrantRow, PersonRow, StoreError, WriteTx};
 
 use super::Asked;
+use crate::app::change::Change;
 use crate::app::grants::find_group;
-use crate::app::{App, AppError, Refusal};
+use crate::app::{App, AppError, Refusal, upn_link};
 use crate::config::DeviceLogin;
+
+/// Whose object id the token has, or who is linked to it just now.
+pub(super) fn find(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    token: &Verified,
+) -> Result<Option<PersonRow>, StoreError> {
+    match tx.person_by_subject(token.subject)? {
+        Some(person) => Ok(Some(person)),
+        None => upn_link::person(tx, change, token),
+    }
+}
 
 pub(super) fn not_provisioned(token: &Verified) -> Refusal {
     let who = token.preferred_username.as_deref().unwrap_or("this account");

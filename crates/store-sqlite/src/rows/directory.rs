@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use sallyport_domain::{GroupId, ObjectId, PosixName, ResourceId, Subject, TenantId, UserId};
+use sallyport_domain::{ConflictReason, GroupId, ObjectId, PosixName, ResourceId, Subject, TenantId, UserId};
 use sallyport_store::{
     Directory, DirectoryMut, GroupRow, Ledger, Page, PersonRow, ResourceLabel, ResourceRow, StoreError,
 };
@@ -114,6 +114,10 @@ impl Directory for Tx<'_> {
 
     fn people(&self) -> Result<Vec<PersonRow>, StoreError> {
         self.every_person()
+    }
+
+    fn count_people(&self, tenant: TenantId, reason: ConflictReason) -> Result<usize, StoreError> {
+        self.people_with(tenant, reason)
     }
 
     fn people_in(&self, group: GroupId) -> Result<Vec<PersonRow>, StoreError> {

@@ -1,5 +1,5 @@
 use rusqlite::params;
-use sallyport_domain::{ConflictReason, GroupId, PosixName, Subject, Uid, UserId};
+use sallyport_domain::{ConflictReason, GroupId, PosixName, Subject, TenantId, Uid, UserId};
 use sallyport_store::{PersonRow, StoreError};
 
 use crate::cells::{Cells, FromRow};
@@ -10,7 +10,7 @@ macro_rules! people {
     ($which:literal) => {
         concat!(
             "SELECT id, tenant, object, user_name, display_name, emails, guest, state, reason, posix_name, uid, ",
-            "gid FROM people ",
+            "gid, linked_by_upn FROM people ",
             $which
         )
     };
@@ -32,6 +32,7 @@ impl FromRow for PersonRow {
             posix_name: cells.take("posix_name")?,
             uid: cells.take("uid")?,
             gid: cells.take("gid")?,
+            linked_by_upn: cells.take("linked_by_upn")?,
         })
     }
 }
@@ -50,6 +51,16 @@ impl Tx<'_> {
 
     pub(super) fn every_person(&self) -> Result<Vec<PersonRow>, StoreError> {
         self.all(people!("ORDER BY position"), [])
+    }
+
+    pub(super) fn people_with(&self, tenant: TenantId, reason: ConflictReason) -> Result<usize, StoreError> {
+        let found = self.one_of(
+            PersonRow::TABLE,
+            "SELECT count(*) AS total FROM people WHERE tenant = ?1 AND reason = ?2",
+            [tenant.to_string().as_str(), reason.as_str()],
+            |cells| cells.take("total"),
+        )?;
+        Ok(found.unwrap_or_default())
     }
 
     pub(super) fn people_of(&self, group: GroupId) -> Result<Vec<PersonRow>, StoreError> {
@@ -82,11 +93,11 @@ impl Tx<'_> {
     fn write_person(&self, person: &PersonRow) -> Result<(), StoreError> {
         self.change(
             "INSERT INTO people (id, tenant, object, user_name, display_name, emails, guest, state, reason, \
-             posix_name, uid, gid) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+             posix_name, uid, gid, linked_by_upn) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
              ON CONFLICT (id) DO UPDATE SET object = excluded.object, user_name = excluded.user_name, \
              display_name = excluded.display_name, emails = excluded.emails, guest = excluded.guest, \
              state = excluded.state, reason = excluded.reason, posix_name = excluded.posix_name, \
-             uid = excluded.uid, gid = excluded.gid",
+             uid = excluded.uid, gid = excluded.gid, linked_by_upn = excluded.linked_by_upn",
             params![
                 person.id.to_string(),
                 person.tenant.to_string(),
@@ -100,6 +111,7 @@ impl Tx<'_> {
                 person.posix_name.as_ref().map(PosixName::as_str),
                 person.uid.map(Uid::value),
                 person.gid.map(Uid::value),
+                person.linked_by_upn,
             ],
             "",
         )?;

@@ -163,6 +163,7 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.person(id(1))?;
     tx.person_by_subject(subject(1))?;
     tx.people()?;
+    tx.count_people(tenant(1), sallyport_domain::ConflictReason::Link)?;
     tx.people_in(id(1))?;
     tx.holder_of_name(&name(1))?;
     tx.holder_of_id(uid(1))?;

@@ -68,6 +68,7 @@ pub fn person(number: u32) -> PersonRow {
         id: id(number),
         tenant: tenant(1),
         object: Some(object(number)),
+        linked_by_upn: number.is_multiple_of(2),
         user_name: format!("Person{number}@contoso.test"),
         display_name: format!("Pérson № {number}"),
         emails: vec![format!("person{number}@contoso.test"), format!("p{number}@fabrikam.test")],
