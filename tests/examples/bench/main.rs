@@ -1,5 +1,5 @@
 //! How many certificates a second, in three steps from the bare signature to the served request: `cargo xtask bench`.
-//! What a provisioning cycle costs: `cargo xtask bench directory`.
+//! What a provisioning cycle costs: `cargo xtask bench directory`. What a name costs: `cargo xtask bench names`.
 //!
 //! An example of this package, so that the tests build and lint it in their own profile, and only
 //! `cargo xtask bench` builds it optimised (docs/decisions/0085).
@@ -8,6 +8,7 @@ mod cpu;
 mod directory;
 mod load;
 mod local;
+mod names;
 mod replies;
 mod report;
 mod requests;
@@ -33,7 +34,8 @@ fn main() -> ExitCode {
     let outcome = match what.as_deref() {
         None | Some("certificates") => run(),
         Some("directory") => directory::run(arguments.next().as_deref()),
-        Some(other) => Err(anyhow!("there is no benchmark {other:?}: name certificates or directory")),
+        Some("names") => names::run(),
+        Some(other) => Err(anyhow!("there is no benchmark {other:?}: name certificates, directory or names")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

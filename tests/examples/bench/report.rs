@@ -37,7 +37,7 @@ pub(crate) struct Report {
 }
 
 impl Local {
-    fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         f64::from(self.done) / self.took.as_secs_f64()
     }
 }

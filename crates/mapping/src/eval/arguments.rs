@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Evaluated, Evaluation, Got, bool_text, null};
-use crate::ast::{Call, Node};
+use crate::ast::{Call, Kind, Node};
 use crate::error::{Fault, Problem};
 use crate::lexer::{parse_number, shortened};
 use crate::value::Value;
@@ -26,6 +26,11 @@ impl<'a> Evaluation<'a, '_> {
     }
 
     pub(super) fn text_of(&mut self, call: &'a Call, node: &'a Node) -> Evaluated<Option<Cow<'a, str>>> {
+        // Constants are most of all arguments: no need to copy them.
+        if let Kind::Text(text) = &node.kind {
+            self.charge_bytes(node, text.len())?;
+            return Ok(Some(Cow::Borrowed(text)));
+        }
         let got = self.node(node)?;
         one_text(call, node.offset, got)
     }

@@ -86,6 +86,10 @@ impl<'a> Evaluation<'a, '_> {
             Value::List(items) => items.iter().map(String::len).sum(),
             Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         };
+        self.charge_bytes(node, bytes)
+    }
+
+    fn charge_bytes(&mut self, node: &Node, bytes: usize) -> Evaluated<()> {
         if bytes > limits::TEXT_BYTES {
             return Err(Fault::new(node.offset, Problem::TextTooLong));
         }

@@ -16,7 +16,7 @@ use fancy_regex::RegexBuilder;
 use crate::error::Problem;
 use crate::limits;
 use parse::find_group;
-use tree::GroupName;
+use tree::{GroupName, Regex};
 
 pub(crate) use search::{Budget, Out};
 pub(crate) use units::{narrowed, widened};
@@ -36,6 +36,10 @@ pub(crate) struct Pattern {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Group(usize);
 
+impl Group {
+    const WHOLE: Self = Self(0);
+}
+
 impl Pattern {
     pub(crate) fn compile(source: &str) -> Result<Self, Problem> {
         if source.len() > limits::PATTERN_BYTES {
@@ -43,7 +47,13 @@ impl Pattern {
             return Err(Problem::Pattern(format!("it is longer than {longest} bytes")));
         }
         let parsed = parse::parse(&widened(source)).map_err(|refusal| Problem::Pattern(refusal.text()))?;
-        let emitted = emit::emit(&parsed.regex, parsed.groups.len(), &parsed.references);
+        let mut emitted = emit::emit(&parsed.regex, parsed.groups.len(), &parsed.references);
+        // A group around everything is the whole match, which the engine finds faster.
+        if let Regex::Group(outermost, _) = parsed.regex
+            && let Some(index) = emitted.indices.get_mut(outermost)
+        {
+            *index = Some(0);
+        }
         let built = RegexBuilder::new(&emitted.text)
             .backtrack_limit(limits::BACKTRACKS)
             .delegate_size_limit(limits::COMPILED_BYTES)
@@ -63,29 +73,28 @@ impl Pattern {
 
     /// The group of this name. The name of an unnamed group is its number, and that of a whole match is 0.
     pub(crate) fn named_group(&self, name: &str) -> Result<Group, Problem> {
-        let asked = GroupName::read(name);
-        self.found(name, &asked, self.groups.iter().position(|group| *group == asked))
+        self.found(name, self.groups.iter().position(|group| group.is(name)))
     }
 
     /// The group that a replacement text means: named groups have numbers too.
     fn referred_group(&self, name: &str) -> Result<Group, Problem> {
-        let asked = GroupName::read(name);
-        self.found(name, &asked, find_group(&self.groups, &asked))
+        self.found(name, find_group(&self.groups, &GroupName::read(name)))
     }
 
-    fn found(&self, name: &str, asked: &GroupName, place: Option<usize>) -> Result<Group, Problem> {
-        if *asked == GroupName::Number(0) {
-            return Ok(Group(0));
-        }
+    fn found(&self, name: &str, place: Option<usize>) -> Result<Group, Problem> {
         let shown = || name.chars().take(64).collect();
-        let index = self.indices.get(place.ok_or_else(|| Problem::UnknownGroup(shown()))?);
-        index.copied().flatten().map(Group).ok_or_else(|| Problem::UnreachableGroup(shown()))
+        let Some(place) = place else {
+            let whole = GroupName::read(name) == GroupName::Number(0);
+            return if whole { Ok(Group::WHOLE) } else { Err(Problem::UnknownGroup(shown())) };
+        };
+        let index = self.indices.get(place).copied().flatten();
+        index.map(Group).ok_or_else(|| Problem::UnreachableGroup(shown()))
     }
 
     /// The group with the highest number, which `$+` means: the last named one, else the last unnamed one.
     fn last_group(&self) -> Result<Group, Problem> {
         match self.groups.len() {
-            0 => Ok(Group(0)),
+            0 => Ok(Group::WHOLE),
             count => self.referred_group(&count.to_string()),
         }
     }

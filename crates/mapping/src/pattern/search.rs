@@ -37,10 +37,10 @@ impl Pattern {
         let (subject, replacement) = (widened(self.checked(subject)?), widened(replacement));
         let template = Template::read(&replacement, self)?;
         let (mut out, mut done) = (Out::default(), 0);
-        self.each_match(&subject, budget, |captures| {
-            let whole = span(captures, Group(0)).unwrap_or_default();
+        self.each_match(&subject, template.groups(), budget, |found| {
+            let whole = found.span(Group::WHOLE).unwrap_or_default();
             out.push(&subject[done..whole.start])?;
-            template.write(&subject, captures, &mut out)?;
+            template.write(&subject, found, &mut out)?;
             done = whole.end;
             Ok(())
         })?;
@@ -58,11 +58,9 @@ impl Pattern {
     ) -> Result<String, Problem> {
         let (subject, replacement) = (widened(self.checked(subject)?), widened(replacement));
         let (mut out, mut done) = (Out::default(), 0);
-        self.each_match(&subject, budget, |captures| {
+        self.each_match(&subject, group != Group::WHOLE, budget, |found| {
             // A group in a look-ahead may lie where the next match begins, or reach into it.
-            let Some(taken) = span(captures, group).filter(|taken| taken.start >= done) else {
-                return Ok(());
-            };
+            let Some(taken) = found.span(group).filter(|taken| taken.start >= done) else { return Ok(()) };
             out.push(&subject[done..taken.start])?;
             out.push(&replacement)?;
             done = taken.end;
@@ -80,8 +78,7 @@ impl Pattern {
     ) -> Result<Option<String>, Problem> {
         let subject = widened(self.checked(subject)?);
         budget.take()?;
-        let captures = self.regex.captures(subject.as_ref()).map_err(|error| given_up(&error))?;
-        let taken = captures.and_then(|captures| span(&captures, group));
+        let taken = self.find(&subject, 0, true)?.and_then(|found| found.span(group));
         taken.map(|taken| narrowed(subject[taken].to_owned()).ok_or(Problem::HalfCharacter)).transpose()
     }
 
@@ -90,20 +87,32 @@ impl Pattern {
     fn each_match(
         &self,
         subject: &str,
+        groups: bool,
         budget: &mut Budget,
-        mut take: impl FnMut(&Captures<'_, str>) -> Result<(), Problem>,
+        mut take: impl FnMut(&Found<'_>) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let mut from = 0;
         while from <= subject.len() {
             budget.take()?;
-            let found = self.regex.captures_from_pos(subject, from).map_err(|error| given_up(&error))?;
-            let Some(captures) = found else { break };
-            take(&captures)?;
-            let whole = span(&captures, Group(0)).unwrap_or_default();
+            let Some(found) = self.find(subject, from, groups)? else { break };
+            take(&found)?;
+            let whole = found.span(Group::WHOLE).unwrap_or_default();
             let next = subject[whole.end..].chars().next().map_or(1, char::len_utf8);
             from = if whole.is_empty() { whole.end + next } else { whole.end };
         }
         Ok(())
+    }
+
+    /// The first match at a byte or behind it. Without `groups`, only where it is.
+    fn find<'s>(&self, subject: &'s str, from: usize, groups: bool) -> Result<Option<Found<'s>>, Problem> {
+        let found = if groups {
+            self.regex.captures_from_pos(subject, from).map(|found| found.map(Found::Groups))
+        } else {
+            self.regex
+                .find_from_pos(subject, from)
+                .map(|found| found.map(|found| Found::Whole(found.range())))
+        };
+        found.map_err(|error| given_up(&error))
     }
 
     fn checked<'s>(&self, subject: &'s str) -> Result<&'s str, Problem> {
@@ -118,8 +127,21 @@ impl Pattern {
     }
 }
 
-pub(super) fn span(captures: &Captures<'_, str>, group: Group) -> Option<Range<usize>> {
-    captures.get(group.0).map(|taken| taken.range())
+/// A match, with its groups or without.
+#[derive(Debug)]
+pub(super) enum Found<'s> {
+    Whole(Range<usize>),
+    Groups(Captures<'s, str>),
+}
+
+impl Found<'_> {
+    /// Where a group is; `None` when it has no part in the match.
+    pub(super) fn span(&self, group: Group) -> Option<Range<usize>> {
+        match self {
+            Self::Whole(whole) => (group == Group::WHOLE).then(|| whole.clone()),
+            Self::Groups(captures) => captures.get(group.0).map(|taken| taken.range()),
+        }
+    }
 }
 
 fn given_up(error: &Error) -> Problem {

@@ -1,8 +1,6 @@
 //! The text with which `Regex.Replace` replaces: `$1`, `${name}`, `$&` and so on, as .NET reads them.
 
-use fancy_regex::Captures;
-
-use super::search::{Out, span};
+use super::search::{Found, Out};
 use super::{Group, Pattern};
 use crate::error::Problem;
 
@@ -36,16 +34,16 @@ impl<'t> Template<'t> {
         Ok(Self(pieces))
     }
 
-    pub(super) fn write(
-        &self,
-        subject: &str,
-        captures: &Captures<'_, str>,
-        out: &mut Out,
-    ) -> Result<(), Problem> {
-        let whole = span(captures, Group(0)).unwrap_or_default();
+    /// Whether it asks for more than the whole match.
+    pub(super) fn groups(&self) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Group(group) if *group != Group::WHOLE))
+    }
+
+    pub(super) fn write(&self, subject: &str, found: &Found<'_>, out: &mut Out) -> Result<(), Problem> {
+        let whole = found.span(Group::WHOLE).unwrap_or_default();
         self.0.iter().try_for_each(|piece| match piece {
             Piece::Text(text) => out.push(text),
-            Piece::Group(group) => out.push(span(captures, *group).map_or("", |taken| &subject[taken])),
+            Piece::Group(group) => out.push(found.span(*group).map_or("", |taken| &subject[taken])),
             Piece::Before => out.push(&subject[..whole.start]),
             Piece::Behind => out.push(&subject[whole.end..]),
             Piece::Subject => out.push(subject),
@@ -60,7 +58,7 @@ fn substitution<'t>(text: &'t str, pattern: &Pattern) -> Result<Substitution<'t>
     let Some(sign) = text.chars().next() else { return Ok(None) };
     let single = match sign {
         '$' => Piece::Text("$"),
-        '&' => Piece::Group(Group(0)),
+        '&' => Piece::Group(Group::WHOLE),
         '`' => Piece::Before,
         '\'' => Piece::Behind,
         '_' => Piece::Subject,

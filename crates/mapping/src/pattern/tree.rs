@@ -66,6 +66,14 @@ pub(super) enum GroupName {
 }
 
 impl GroupName {
+    /// Whether this is the name; a number is compared as it is written without zeros before it.
+    pub(super) fn is(&self, name: &str) -> bool {
+        match self {
+            Self::Name(own) => own == name,
+            Self::Number(_) => *self == Self::read(name),
+        }
+    }
+
     /// A name of digits alone is a number.
     pub(super) fn read(name: &str) -> Self {
         let number = name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok()).flatten();
