@@ -94,7 +94,8 @@ fn person(number: u32) -> AttributeMap {
         ("surname", format!("Łindqvist-{number}")),
         ("title", "Site Reliability Engineer".to_owned()),
     ]);
-    attributes.set("department", if number.is_multiple_of(3) { Value::Null } else { Value::from("Platform") });
+    attributes
+        .set("department", if number.is_multiple_of(3) { Value::Null } else { Value::from("Platform") });
     attributes
 }
 
