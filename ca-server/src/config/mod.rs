@@ -1,6 +1,8 @@
 //! Configuration in two steps: what was typed ([`raw`]), then what is meant. Whoever holds a [`Config`] holds one that
 //! is whole and free of contradictions; every problem is reported at once, with file, field and remedy.
 
+mod check;
+mod check_listen;
 mod duration;
 mod listen;
 mod load;
@@ -15,9 +17,11 @@ use sallyport_domain::{HostPatterns, NameRule, TenantId, UidRange};
 
 use crate::app::Mapping;
 
+pub use check::entra_issuer;
+pub use check_listen::network;
 pub use duration::{parse_duration, write_duration};
 pub use listen::{Listen, Surface, Tls};
-pub use load::{ConfigError, check_text, entra_issuer, load, network};
+pub use load::{ConfigError, check_text, load};
 pub use raw::{Template, template};
 
 /// What the CA was told to be.

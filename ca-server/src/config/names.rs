@@ -3,7 +3,7 @@ use std::sync::Arc;
 use sallyport_domain::{NamePattern, NameRule, UidRange};
 
 use super::NamesSection;
-use super::load::Check;
+use super::check::Check;
 use super::raw::RawNames;
 use crate::app::Mapping;
 
