@@ -55,6 +55,7 @@ impl<T: Tools> Hands<'_, T> {
         let mut outcome = Outcome::default();
         outcome.problems.extend(wanted.problems.iter().cloned());
         let seen = self.scan(wanted.uid_ranges());
+        let wanted = &wanted.on_this_host(&seen);
         let judged = judge(wanted.accounts(), &seen);
         let removals = plan::removals(wanted, &seen, &judged);
         outcome.look_again = worth_another_look(&removals, &seen);
@@ -98,6 +99,7 @@ impl<T: Tools> Hands<'_, T> {
     /// What a run would do, touching nothing.
     pub(crate) fn rehearse(&self, wanted: &Wanted) -> Plan {
         let seen = self.scan(wanted.uid_ranges());
+        let wanted = &wanted.on_this_host(&seen);
         let judged = judge(wanted.accounts(), &seen);
         let mut plan = plan::removals(wanted, &seen, &judged);
         let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&judged), self.now);
@@ -170,6 +172,8 @@ impl<T: Tools> Hands<'_, T> {
         absent: &mut BTreeSet<PosixName>,
     ) -> StepResult {
         match step {
+            Step::Adopt { accounts } => self.adopt(ledger, accounts, absent),
+            Step::Disown { names } => self.disown(ledger, names),
             Step::EditAccounts { changes } => self.edit_accounts(wanted, ledger, changes, absent),
             Step::EndSessions { people } => self.end_sessions(people),
             Step::InstallDropIn { bytes } => self.install_drop_in(wanted, bytes),

@@ -3,6 +3,7 @@
 //! Taking away comes first and on its own: it asks no name service, makes no account and writes as little as it can,
 //! so that nothing about a grant can hold it back.
 
+mod adopt;
 mod grants;
 mod judge;
 mod removals;
@@ -23,7 +24,7 @@ use crate::sudo::Rule;
 pub(crate) use grants::{grants, intentions};
 pub(crate) use judge::{Judged, judge};
 pub(crate) use removals::{principals_of, removals, removals_of_all};
-pub(crate) use step::{Person, Step};
+pub(crate) use step::{Adopted, Person, Step};
 pub(crate) use wanted::{Abilities, Wanted};
 
 /// Steps in their order, and what is in their way.

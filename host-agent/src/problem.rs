@@ -20,6 +20,8 @@ macro_rules! codes {
 codes! {
     /// passwd, group or shadow cannot be edited safely.
     AccountsRefused = "accounts_refused";
+    /// A local account that was given to a person cannot be theirs.
+    AdoptionRefused = "adoption_refused";
     CaKeysRefused = "ca_keys_refused";
     CaUnreachable = "ca_unreachable";
     /// sshd goes on without the certificate that it was given.

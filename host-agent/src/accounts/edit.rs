@@ -10,6 +10,7 @@ use super::{AccountFiles, Ledger, MARKER_GROUP, Standing, View};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Changes {
     pub(crate) create: Vec<NewAccount>,
+    pub(crate) rename: Vec<Rename>,
     pub(crate) reactivate: Vec<PosixName>,
     pub(crate) suspend: Vec<PosixName>,
     /// Finish or clear what a killed run left without a passwd row.
@@ -20,6 +21,13 @@ impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Another name for an account of ours. Its numbers, its home and its files stay as they are.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Rename {
+    pub(crate) from: PosixName,
+    pub(crate) to: PosixName,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -71,6 +79,9 @@ pub(crate) fn edit(
                 }
                 Standing::Absent => withheld.push((name.clone(), "the account is gone".into())),
                 Standing::Foreign(why) => withheld.push((name.clone(), why)),
+                Standing::Adopted | Standing::Renamed { .. } => {
+                    withheld.push((name.clone(), "the account is not one that we made".into()));
+                }
             }
         }
     }
@@ -81,10 +92,21 @@ pub(crate) fn edit(
             Some(why) => withheld.push((account.name.clone(), why)),
         }
     }
+    let mut rename = Vec::new();
+    for wish in &changes.rename {
+        match refused_rename(&view, ledger, wish) {
+            None => rename.push(wish),
+            Some(why) => withheld.push((wish.to.clone(), why)),
+        }
+    }
     let mut edited = files.clone();
-    let orphans = if changes.repair || !create.is_empty() { view.orphans() } else { Vec::new() };
+    let orphans =
+        if changes.repair || !create.is_empty() || !rename.is_empty() { view.orphans() } else { Vec::new() };
     clear_orphans(&mut edited, &orphans);
     set_expiry(&mut edited.shadow, &expiry);
+    for wish in rename {
+        rename_rows(&mut edited, wish, today);
+    }
     if !create.is_empty() {
         let marker = marker_gid(&view, gid_is_free)?;
         add_accounts(&mut edited, &create, today);
@@ -96,11 +118,59 @@ pub(crate) fn edit(
 fn refusal(view: &View<'_>, ledger: &Ledger, account: &NewAccount) -> Option<String> {
     match (view.standing(&account.name), ledger.entry(&account.name)) {
         (Standing::Foreign(why), _) => Some(why),
-        (Standing::Ours { .. }, _) => Some("the account is there already".into()),
+        (Standing::Adopted | Standing::Ours { .. } | Standing::Renamed { .. }, _) => {
+            Some("the account is there already".into())
+        }
         (Standing::Absent, Some(entry)) if entry.uid == account.uid => view
             .holder(account.uid.value(), &account.name)
             .map(|holder| format!("its number belongs to {holder}")),
         (Standing::Absent, _) => Some("the account is not in our ledger".into()),
+    }
+}
+
+/// The person's own account under the old name, nobody's row under the new one, and one entry for both.
+fn refused_rename(view: &View<'_>, ledger: &Ledger, wish: &Rename) -> Option<String> {
+    let (Some(from), Some(to)) = (ledger.entry(&wish.from), ledger.entry(&wish.to)) else {
+        return Some("the account is not in our ledger".into());
+    };
+    if from.uid != to.uid || from.user != to.user || from.user.is_none() {
+        return Some(format!("{} was made for another person", wish.from));
+    }
+    match (view.standing(&wish.from), view.standing(&wish.to)) {
+        (Standing::Ours { .. }, Standing::Absent) => None,
+        (Standing::Ours { .. }, _) => Some("somebody else has the name".into()),
+        _ => Some(format!("{} is not an account of ours any more", wish.from)),
+    }
+}
+
+/// The row and the private group get the new name, the expiry goes, and the new name joins the marker group. The old
+/// one stays in there: a member without an account is nobody, and a killed run still finds all marks of the old row.
+fn rename_rows(files: &mut AccountFiles, wish: &Rename, today: i64) {
+    let (from, to) = (wish.from.as_str().as_bytes(), wish.to.as_str().as_bytes());
+    let Some(gid) = files.passwd.rows().find(|row| row.name() == from).and_then(|row| row.number(field::GID))
+    else {
+        return;
+    };
+    let group_row = format!("{}:x:{gid}:", wish.to).into_bytes();
+    let tables = [
+        (&mut files.passwd, Vec::new(), field::PASSWD_LENGTH),
+        (&mut files.group, group_row, 4),
+        (&mut files.shadow, shadow_row(to, b"", today), field::SHADOW_LENGTH),
+    ];
+    let gshadow = files.gshadow.as_mut().map(|table| (table, format!("{}:*::", wish.to).into_bytes(), 4));
+    for (table, fresh, length) in tables.into_iter().chain(gshadow) {
+        let renamed =
+            table.rows().find(|row| row.name() == from).map(|row| (row.line, row.with(0, to, length)));
+        match renamed {
+            Some((line, bytes)) => table.replace(line, bytes),
+            // A killed run renamed it already, and it was cleared as a remainder.
+            None => table.insert(vec![fresh]),
+        }
+    }
+    set_expiry(&mut files.shadow, &BTreeMap::from([(&wish.to, &b""[..])]));
+    join(&mut files.group, &[&wish.to], 4);
+    if let Some(gshadow) = &mut files.gshadow {
+        join(gshadow, &[&wish.to], 4);
     }
 }
 
@@ -171,10 +241,11 @@ fn add_accounts(files: &mut AccountFiles, create: &[&NewAccount], today: i64) {
 }
 
 fn add_members(files: &mut AccountFiles, create: &[&NewAccount], new_gid: Option<u32>) {
+    let names: Vec<&PosixName> = create.iter().map(|account| &account.name).collect();
     if let Some(gid) = new_gid {
         files.group.insert(vec![format!("{MARKER_GROUP}:x:{gid}:").into_bytes()]);
     }
-    join(&mut files.group, create, 4);
+    join(&mut files.group, &names, 4);
     if let Some(gshadow) = &mut files.gshadow {
         // Also missing where a run was killed between the two files.
         if !gshadow.rows().any(|row| row.name() == MARKER_GROUP.as_bytes()) {
@@ -183,18 +254,18 @@ fn add_members(files: &mut AccountFiles, create: &[&NewAccount], new_gid: Option
             row.extend_from_slice(marker.map(|row| row.field(field::GROUP_MEMBERS)).unwrap_or_default());
             gshadow.insert(vec![row]);
         }
-        join(gshadow, create, 4);
+        join(gshadow, &names, 4);
     }
 }
 
 /// Adds the names to the marker group's member list, which is the fourth field of both group and gshadow.
-fn join(table: &mut Table, create: &[&NewAccount], length: usize) {
+fn join(table: &mut Table, names: &[&PosixName], length: usize) {
     let Some(row) = table.rows().find(|row| row.name() == MARKER_GROUP.as_bytes()) else { return };
     let present = row.field(field::GROUP_MEMBERS);
     let mut members: Vec<&[u8]> =
         present.split(|&byte| byte == b',').filter(|name| !name.is_empty()).collect();
     let known: HashSet<&[u8]> = members.iter().copied().collect();
-    members.extend(create.iter().map(|a| a.name.as_str().as_bytes()).filter(|name| !known.contains(name)));
+    members.extend(names.iter().map(|name| name.as_str().as_bytes()).filter(|name| !known.contains(name)));
     let bytes = row.with(field::GROUP_MEMBERS, &members.join(&b','), length);
     let line = row.line;
     table.replace(line, bytes);

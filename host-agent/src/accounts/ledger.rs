@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Ledger {
     #[serde(default)]
     accounts: BTreeMap<PosixName, Entry>,
+    /// Local accounts that people have here because an administrator of the CA said so. An entry stands as long as
+    /// something of ours lets them in: it tells whose sessions to end.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    adopted: BTreeMap<PosixName, Entry>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
@@ -39,6 +43,22 @@ impl Ledger {
     /// Notes an account that is about to be made. An existing entry stays.
     pub(crate) fn intend(&mut self, name: &PosixName, entry: Entry) {
         self.accounts.entry(name.clone()).or_insert(entry);
+    }
+
+    pub(crate) fn adopted(&self) -> impl Iterator<Item = (&PosixName, &Entry)> {
+        self.adopted.iter()
+    }
+
+    pub(crate) fn adopted_entry(&self, name: &PosixName) -> Option<&Entry> {
+        self.adopted.get(name)
+    }
+
+    pub(crate) fn adopt(&mut self, name: &PosixName, entry: Entry) {
+        self.adopted.insert(name.clone(), entry);
+    }
+
+    pub(crate) fn disown(&mut self, name: &PosixName) {
+        self.adopted.remove(name);
     }
 
     /// Says whose an account is that was nobody's. Otherwise it stays whose it was.

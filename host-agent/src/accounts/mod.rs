@@ -23,7 +23,7 @@ use sallyport_domain::PosixName;
 use crate::disk::{self, Access, Disk, DiskError};
 use crate::paths::Paths;
 
-pub(crate) use edit::{Changes, NewAccount};
+pub(crate) use edit::{Changes, NewAccount, Rename};
 pub(crate) use foreign::foreign;
 pub(crate) use home::{HomeError, make as make_home};
 pub(crate) use ledger::{Entry, Ledger};

@@ -1,12 +1,14 @@
 use std::collections::{HashMap, HashSet};
 
-use sallyport_domain::PosixName;
+use sallyport_domain::{PosixName, Uid, UserId};
 
-use super::{AccountFiles, Ledger, MARKER_GROUP};
+use super::{AccountFiles, Entry, Ledger, MARKER_GROUP};
 
 /// Field numbers of the rows; see passwd(5), group(5), shadow(5), gshadow(5).
 pub(super) mod field {
     pub(in crate::accounts) const UID: usize = 2;
+    pub(in crate::accounts) const GID: usize = 3;
+    pub(in crate::accounts) const HOME: usize = 5;
     pub(in crate::accounts) const GROUP_GID: usize = 2;
     pub(in crate::accounts) const GROUP_MEMBERS: usize = 3;
     pub(in crate::accounts) const PASSWD_LENGTH: usize = 7;
@@ -21,11 +23,17 @@ pub(super) const EXPIRED: &[u8] = b"1";
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Standing {
     Absent,
+    /// A local account that an administrator of the CA gave to this person: never changed by us.
+    Adopted,
     /// Somebody else's: why it cannot be ours.
     Foreign(String),
     /// Proved ours by the ledger, the uid and the marker group.
     Ours {
         suspended: bool,
+    },
+    /// Ours, under the name that the person had before.
+    Renamed {
+        from: PosixName,
     },
 }
 
@@ -40,6 +48,7 @@ pub(crate) struct View<'a> {
     groups: HashMap<&'a [u8], Vec<Option<u32>>>,
     gids: HashMap<u32, &'a [u8]>,
     expiry: HashMap<&'a [u8], &'a [u8]>,
+    homes: HashMap<&'a [u8], &'a [u8]>,
     marked: HashSet<&'a [u8]>,
     marker_gid: Option<u32>,
 }
@@ -53,12 +62,14 @@ impl<'a> View<'a> {
             groups: HashMap::new(),
             gids: HashMap::new(),
             expiry: HashMap::new(),
+            homes: HashMap::new(),
             marked: HashSet::new(),
             marker_gid: None,
         };
         for row in files.passwd.rows() {
             let uid = row.number(field::UID);
             view.users.entry(row.name()).or_default().push(uid);
+            view.homes.entry(row.name()).or_insert(row.field(field::HOME));
             if let Some(uid) = uid {
                 view.uids.entry(uid).or_insert(row.name());
             }
@@ -136,6 +147,32 @@ impl<'a> View<'a> {
             .filter(other)
             .map(text)
             .or_else(|| self.gids.get(&number).filter(other).map(|holder| format!("group {}", text(holder))))
+    }
+
+    /// The uid of an account that stands once in passwd, ours or not.
+    pub(crate) fn uid_of(&self, name: &PosixName) -> Option<u32> {
+        match self.users.get(name.as_str().as_bytes()).map(Vec::as_slice) {
+            Some([uid]) => *uid,
+            _ => None,
+        }
+    }
+
+    /// Whether the account has the home that we make for its name; a renamed one keeps the old.
+    pub(crate) fn has_own_home(&self, name: &PosixName) -> bool {
+        let own = format!("/home/{name}");
+        self.homes.get(name.as_str().as_bytes()).is_none_or(|home| *home == own.as_bytes())
+    }
+
+    /// The account of ours that the person has under another name, where the new one is free.
+    pub(crate) fn renamed(&self, name: &PosixName, uid: Uid, user: UserId) -> Option<PosixName> {
+        if self.standing(name) != Standing::Absent {
+            return None;
+        }
+        let same = |(other, entry): &(&PosixName, &Entry)| {
+            *other != name && entry.uid == uid && entry.user == Some(user)
+        };
+        let ours = |(other, _): &(&PosixName, &Entry)| matches!(self.standing(other), Standing::Ours { .. });
+        self.ledger.iter().filter(same).find(ours).map(|(other, _)| other.clone())
     }
 
     pub(crate) fn marker_gid(&self) -> Option<u32> {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use sallyport_domain::{PosixName, Uid};
 
 use super::{Hands, StepResult};
-use crate::accounts::{self, Changes, HomeError, Ledger, make_home};
-use crate::plan::{self, Person, Wanted};
+use crate::accounts::{self, Changes, Entry, HomeError, Ledger, make_home};
+use crate::plan::{self, Adopted, Person, Wanted};
 use crate::problem::{Code, Problem};
 use crate::tools::Tools;
 
@@ -36,6 +36,30 @@ impl<T: Tools> Hands<'_, T> {
         if left.is_empty() { Ok(()) } else { Err(Problem::new(Code::SessionsLeft, left.join("; "))) }
     }
 
+    pub(super) fn adopt(
+        &self,
+        ledger: &Ledger,
+        accounts: &[Adopted],
+        absent: &mut BTreeSet<PosixName>,
+    ) -> StepResult {
+        let mut noted = self.state.ledger().unwrap_or_else(|_| ledger.clone());
+        for Adopted { name, uid, user } in accounts {
+            noted.adopt(name, Entry { uid: *uid, user: Some(*user), created_at: self.now });
+        }
+        self.state.save_ledger(self.disk, &noted).map_err(|error| {
+            absent.extend(accounts.iter().map(|account| account.name.clone()));
+            Problem::caused(Code::StepFailed, &error)
+        })
+    }
+
+    pub(super) fn disown(&self, ledger: &Ledger, names: &[PosixName]) -> StepResult {
+        let mut noted = self.state.ledger().unwrap_or_else(|_| ledger.clone());
+        for name in names {
+            noted.disown(name);
+        }
+        self.state.save_ledger(self.disk, &noted).map_err(|error| Problem::caused(Code::StepFailed, &error))
+    }
+
     pub(super) fn edit_accounts(
         &self,
         wanted: &Wanted,
@@ -43,7 +67,8 @@ impl<T: Tools> Hands<'_, T> {
         changes: &Changes,
         absent: &mut BTreeSet<PosixName>,
     ) -> StepResult {
-        let created = || changes.create.iter().map(|account| account.name.clone());
+        let renamed = || changes.rename.iter().map(|rename| rename.to.clone());
+        let created = || changes.create.iter().map(|account| account.name.clone()).chain(renamed());
         let intended = plan::intentions(wanted, changes, ledger, self.now);
         if let Some(intended) = &intended
             && let Err(error) = self.state.save_ledger(self.disk, intended)

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use sallyport_domain::PosixName;
 use sallyport_protocol::Account;
 
-use super::{Judged, Plan, Step, Wanted, rules};
-use crate::accounts::{Changes, Entry, Ledger, NewAccount, Standing, View};
+use super::{Adopted, Judged, Plan, Step, Wanted, rules};
+use crate::accounts::{Changes, Entry, Ledger, NewAccount, Rename, Standing, View};
 use crate::lease;
 use crate::principals;
 use crate::problem::{Code, Problem};
@@ -44,6 +44,7 @@ pub(crate) fn grants(
     plan.steps.extend(edit_accounts(wanted, seen, &granted));
     make_homes(seen, &granted, &mut plan);
     let granted: Vec<(&Account, Standing)> = granted.into_iter().cloned().collect();
+    plan.steps.extend(note_adopted(seen, &granted));
     let granted = Judged { allowed: granted, problems: Vec::new() };
     grant_sudo(wanted, seen, &granted, now, &mut plan);
     grant_principals(wanted, seen, &granted, now, &mut plan);
@@ -74,8 +75,11 @@ fn edit_accounts(wanted: &Wanted, seen: &Seen, granted: &[&(&Account, Standing)]
                 label: account.label.clone(),
                 shell: wanted.abilities.shell.clone(),
             }),
+            Standing::Renamed { from } => {
+                changes.rename.push(Rename { from: from.clone(), to: account.name.clone() });
+            }
             Standing::Ours { suspended: true } => changes.reactivate.push(account.name.clone()),
-            Standing::Ours { suspended: false } | Standing::Foreign(_) => {}
+            Standing::Adopted | Standing::Ours { suspended: false } | Standing::Foreign(_) => {}
         }
     }
     changes.repair = !View::new(files, &seen.ledger).orphans().is_empty();
@@ -95,11 +99,30 @@ pub(crate) fn intentions(
             intended.intend(&new.name, Entry { uid: new.uid, user: Some(account.user), created_at: now });
         }
     }
+    for Rename { from, to } in &changes.rename {
+        if let Some(entry) = ledger.entry(from) {
+            intended.intend(to, Entry { created_at: now, ..*entry });
+        }
+    }
     (intended != *ledger).then_some(intended)
 }
 
+/// Written down before it opens anything: it tells whose sessions to end.
+fn note_adopted(seen: &Seen, granted: &[(&Account, Standing)]) -> Option<Step> {
+    let adopted = granted.iter().filter(|(_, standing)| *standing == Standing::Adopted);
+    let new = adopted.filter(|(account, _)| seen.ledger.adopted_entry(&account.name).is_none());
+    let accounts: Vec<Adopted> =
+        new.map(|(a, _)| Adopted { name: a.name.clone(), uid: a.uid, user: a.user }).collect();
+    (!accounts.is_empty()).then_some(Step::Adopt { accounts })
+}
+
 fn make_homes(seen: &Seen, granted: &[&(&Account, Standing)], plan: &mut Plan) {
-    for (account, _) in granted {
+    let view = seen.accounts.as_ref().ok().map(|files| View::new(files, &seen.ledger));
+    for (account, standing) in granted {
+        let elsewhere = view.as_ref().is_some_and(|view| !view.has_own_home(&account.name));
+        if elsewhere || matches!(standing, Standing::Adopted | Standing::Renamed { .. }) {
+            continue;
+        }
         match seen.homes.get(account.name.as_str()) {
             None => plan.steps.push(Step::MakeHome { name: account.name.clone(), uid: account.uid }),
             Some(owner) if *owner != account.uid.value() => plan.problems.push(Problem::new(

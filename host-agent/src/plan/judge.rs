@@ -63,6 +63,9 @@ impl<'a> Twice<'a> {
 fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -> Result<Standing, Problem> {
     let Account { name, uid, user, .. } = account;
     let withheld = |code, why: &str| Err(Problem::new(code, format!("{name} is withheld: {why}")));
+    if account.adopt.is_some() {
+        return adopted(account, seen, view, twice);
+    }
     if name.is_reserved() {
         return withheld(Code::NameReserved, "the name is reserved for the system");
     }
@@ -81,7 +84,9 @@ fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -
         if entry.uid != *uid {
             return withheld(Code::UidConflict, &format!("the account was made with uid {}", entry.uid));
         }
-    } else if let Some((other, _)) = seen.ledger.iter().find(|(_, entry)| entry.uid == *uid) {
+    } else if let Some((other, _)) =
+        seen.ledger.iter().find(|(_, entry)| entry.uid == *uid && entry.user != Some(*user))
+    {
         return withheld(Code::UidConflict, &format!("its uid {uid} was given to {other}"));
     }
     match view.standing(name) {
@@ -90,9 +95,37 @@ fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -
             withheld(Code::NameReserved, "this distribution has the name for a system account")
         }
         Standing::Absent => match view.holder(uid.value(), name) {
+            Some(_) if let Some(from) = view.renamed(name, *uid, *user) => Ok(Standing::Renamed { from }),
             Some(holder) => withheld(Code::UidConflict, &format!("its uid {uid} belongs to {holder}")),
             None => Ok(Standing::Absent),
         },
-        ours @ Standing::Ours { .. } => Ok(ours),
+        ours => Ok(ours),
+    }
+}
+
+/// An account that stands here and was given to the person: theirs, unless it is the system's or another person's.
+fn adopted(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -> Result<Standing, Problem> {
+    let Account { name, uid, user, .. } = account;
+    let withheld = |why: &str| {
+        Err(Problem::new(Code::AdoptionRefused, format!("the local account {name} is not given away: {why}")))
+    };
+    if twice.is_twice(account) {
+        return withheld("its name or uid stands in the snapshot more than once");
+    }
+    if view.uid_of(name) != Some(uid.value()) {
+        return withheld("it is the system's, or stands in /etc/passwd more than once");
+    }
+    if let Some(holder) = view.holder(uid.value(), name).filter(|holder| !holder.starts_with("group ")) {
+        return withheld(&format!("{holder} has the same uid"));
+    }
+    if seen.ledger.entry(name).is_some_and(|entry| entry.user != Some(*user)) {
+        return withheld("it was made for another person");
+    }
+    match seen.ledger.adopted_entry(name) {
+        Some(entry) if entry.user != Some(*user) => {
+            withheld("it is another person's until their sessions have ended")
+        }
+        Some(entry) if entry.uid != *uid => withheld("its uid changed since it was given"),
+        _ => Ok(Standing::Adopted),
     }
 }

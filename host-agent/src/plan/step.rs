@@ -1,6 +1,6 @@
 use std::fmt;
 
-use sallyport_domain::{PosixName, Uid};
+use sallyport_domain::{PosixName, Uid, UserId};
 
 use crate::accounts::Changes;
 use crate::sudo::Rule;
@@ -11,9 +11,19 @@ pub(crate) struct Person {
     pub(crate) uid: Uid,
 }
 
+/// A local account that is a person's from now on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Adopted {
+    pub(crate) name: PosixName,
+    pub(crate) uid: Uid,
+    pub(crate) user: UserId,
+}
+
 /// One thing for the hands to do. Printed, it is a line of `--dry-run`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
+    Adopt { accounts: Vec<Adopted> },
+    Disown { names: Vec<PosixName> },
     EditAccounts { changes: Changes },
     EndSessions { people: Vec<Person> },
     InstallDropIn { bytes: Vec<u8> },
@@ -33,6 +43,10 @@ pub(crate) enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Adopt { accounts } => {
+                write!(f, "note the adopted accounts {}", list(accounts.iter().map(|account| &account.name)))
+            }
+            Self::Disown { names } => write!(f, "forget the adopted accounts {}", list(names)),
             Self::EditAccounts { changes } => edit(f, changes),
             Self::EndSessions { people } => {
                 write!(f, "end what runs of {}", list(people.iter().map(|person| &person.name)))
@@ -65,6 +79,9 @@ fn edit(f: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result {
     let mut parts = Vec::new();
     for account in &changes.create {
         parts.push(format!("create the account {} with uid {}", account.name, account.uid));
+    }
+    for rename in &changes.rename {
+        parts.push(format!("rename the account {} to {}", rename.from, rename.to));
     }
     if !changes.reactivate.is_empty() {
         parts.push(format!("reactivate {}", list(&changes.reactivate)));

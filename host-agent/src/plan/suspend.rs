@@ -16,7 +16,12 @@ pub(super) fn suspend(accounts: &[Account], seen: &Seen, judged: &Judged<'_>) ->
 }
 
 fn by_files(files: &AccountFiles, accounts: &[Account], seen: &Seen, judged: &Judged<'_>) -> Vec<Step> {
-    let keep: BTreeSet<&PosixName> = judged.allowed.iter().map(|(account, _)| &account.name).collect();
+    let mut keep: BTreeSet<&PosixName> = judged.allowed.iter().map(|(account, _)| &account.name).collect();
+    // The same account, about to have another name.
+    keep.extend(judged.allowed.iter().filter_map(|(_, standing)| match standing {
+        Standing::Renamed { from } => Some(from),
+        _ => None,
+    }));
     let view = View::new(files, &seen.ledger);
     let (mut newly, mut running) = (Vec::new(), Vec::new());
     for (name, entry) in seen.ledger.iter().filter(|(name, _)| !keep.contains(name)) {
@@ -30,11 +35,21 @@ fn by_files(files: &AccountFiles, accounts: &[Account], seen: &Seen, judged: &Ju
         }
     }
     running.extend(running_strays(accounts, seen));
+    // An adopted account is never expired: without principals and sudo, what is left of ours is what runs.
+    let mut disowned = Vec::new();
+    for (name, entry) in seen.ledger.adopted().filter(|(name, _)| !keep.contains(name)) {
+        if seen.running.contains(&entry.uid.value()) {
+            running.push(Person { name: name.clone(), uid: entry.uid });
+        } else {
+            disowned.push(name.clone());
+        }
+    }
+    let disown = (!disowned.is_empty()).then_some(Step::Disown { names: disowned });
     let names: Vec<PosixName> = newly.iter().map(|person| person.name.clone()).collect();
     // The account files may be locked by others for a minute, which no session is to outlive. And until the expiry
     // stands, a new one can begin: hence again.
     let expire = (!names.is_empty()).then_some(Step::Suspend { names });
-    end(running).into_iter().chain(expire).chain(end(newly)).collect()
+    end(running).into_iter().chain(disown).chain(expire).chain(end(newly)).collect()
 }
 
 fn end(people: Vec<Person>) -> Option<Step> {
@@ -50,6 +65,7 @@ fn by_ledger(accounts: &[Account], seen: &Seen) -> Vec<Step> {
     let gone = seen
         .ledger
         .iter()
+        .chain(seen.ledger.adopted())
         .filter(|(name, entry)| seen.running.contains(&entry.uid.value()) && !wanted(name, entry));
     let people: Vec<Person> =
         gone.map(|(name, entry)| Person { name: name.clone(), uid: entry.uid }).collect();
