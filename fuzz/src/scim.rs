@@ -26,7 +26,7 @@ pub fn filter(data: &[u8]) {
         if printed.len() <= MAX_FILTER_LENGTH {
             assert_eq!(printed.parse::<Filter>().as_ref(), Ok(&filter), "{printed}");
         }
-        let _ = filter.as_lookup();
+        let _ = (filter.as_lookup(), filter.check(Kind::User), filter.check(Kind::Group));
         let matched = filter.matches(Kind::User, &document);
         let opposite = Filter::Not(Box::new(filter));
         assert_eq!(opposite.matches(Kind::User, &document), !matched, "{printed}");

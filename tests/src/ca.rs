@@ -131,6 +131,12 @@ impl Ca {
         self.process.take().context("the server does not run")?.kill()
     }
 
+    /// What the server has said on standard error so far.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.process.as_ref().map(Process::stderr).unwrap_or_default()
+    }
+
     /// Runs `sallyport-ca` with `--config`: `["audit", "verify"]`.
     ///
     /// # Errors

@@ -21,13 +21,27 @@ pub fn service_provider_config(base: &str) -> Value {
         "changePassword": {"supported": false},
         "sort": {"supported": false},
         "etag": {"supported": false},
-        "authenticationSchemes": [{
-            "type": "oauthbearertoken",
-            "name": "Bearer",
-            "description": "Static token",
-            "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
-            "primary": true,
-        }],
+        "authenticationSchemes": [
+            {
+                "type": "oauthbearertoken",
+                "name": "Bearer",
+                "description": "A secret token",
+                "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
+                "primary": true,
+            },
+            {
+                "type": "oauth2",
+                "name": "OAuth",
+                "description": "Client credentials, at this server's own token endpoint",
+                "specUri": "https://www.rfc-editor.org/rfc/rfc6749",
+            },
+            {
+                "type": "httpbasic",
+                "name": "Basic",
+                "description": "A user and a password, both made by this server",
+                "specUri": "https://www.rfc-editor.org/rfc/rfc7617",
+            },
+        ],
         "meta": {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{base}/ServiceProviderConfig"),

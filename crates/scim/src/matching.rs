@@ -86,7 +86,10 @@ fn evaluate(filter: &Filter, scope: Scope<'_>) -> bool {
         Filter::Compare { target, op, value } => compare_any(&candidates(target, scope), *op, value),
         Filter::Not(inner) => !evaluate(inner, scope),
         Filter::Or(terms) => terms.iter().any(|term| evaluate(term, scope)),
-        Filter::Present(target) => !candidates(target, scope).values.is_empty(),
+        // "Non-empty" is the word of RFC 7644: an empty text is not there.
+        Filter::Present(target) => {
+            candidates(target, scope).values.iter().any(|value| value.as_str() != Some(""))
+        }
     }
 }
 

@@ -48,6 +48,15 @@ pub fn render_group(
     resource
 }
 
+impl Meta {
+    /// A weak entity tag (RFC 7644 section 3.14): the same for as long as the resource is the same, whichever of its
+    /// attributes an answer shows.
+    #[must_use]
+    pub fn version(&self) -> String {
+        format!("W/\"{:x}\"", self.last_modified.as_microsecond())
+    }
+}
+
 fn render(kind: Kind, document: &Map<String, Value>, id: &str, meta: &Meta) -> Map<String, Value> {
     let mut resource = document.clone();
     resource.insert("schemas".to_owned(), schemas(kind, document).into());
@@ -59,6 +68,7 @@ fn render(kind: Kind, document: &Map<String, Value>, id: &str, meta: &Meta) -> M
             "created": meta.created,
             "lastModified": meta.last_modified,
             "location": meta.location,
+            "version": meta.version(),
         }),
     );
     resource

@@ -2,6 +2,8 @@
 
 mod corpus;
 mod foreign;
+mod hostile;
+mod protocol;
 mod validator;
 
 use anyhow::{Context as _, Result};

@@ -1,8 +1,7 @@
-use axum::extract::Path;
 use sallyport_scim::{Parameters, ScimError, discovery, list_response};
 use serde_json::Value;
 
-use super::query::Query;
+use super::query::{Id, Query};
 use super::reply::{Base, Reply, ScimFailure};
 use crate::app::ScimConnection;
 
@@ -21,7 +20,7 @@ pub(super) async fn resource_types(
 pub(super) async fn resource_type(
     _: ScimConnection,
     base: Base,
-    Path(id): Path<String>,
+    Id(id): Id<String>,
 ) -> Result<Reply, ScimFailure> {
     one(discovery::resource_type_by_id(base.as_str(), &id))
 }
@@ -34,11 +33,7 @@ pub(super) async fn schemas(
     listed(&query, discovery::schemas(base.as_str()))
 }
 
-pub(super) async fn schema(
-    _: ScimConnection,
-    base: Base,
-    Path(id): Path<String>,
-) -> Result<Reply, ScimFailure> {
+pub(super) async fn schema(_: ScimConnection, base: Base, Id(id): Id<String>) -> Result<Reply, ScimFailure> {
     one(discovery::schema_by_id(base.as_str(), &id))
 }
 

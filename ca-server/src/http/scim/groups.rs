@@ -1,13 +1,13 @@
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use sallyport_domain::ResourceId;
+use sallyport_domain::{GroupId, ResourceId};
 use sallyport_scim::{Kind, Member, Meta, Parameters, Projection, list_response, parse_patch, render_group};
 use sallyport_store::GroupRow;
 use serde_json::Value;
 
-use super::query::Query;
-use super::reply::{Base, Object, Reply, ScimFailure};
-use super::{list_query, resource_id};
+use super::list_query;
+use super::query::{Id, Query};
+use super::reply::{Base, Known, Object, Reply, ScimFailure};
 use crate::app::{App, GroupWrite, ScimConnection, ShowMembers};
 use crate::http::RequestTag;
 
@@ -31,13 +31,14 @@ pub(super) async fn create(
 pub(super) async fn read(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
-    Path(id): Path<String>,
+    Id(id): Id<GroupId>,
     Query(query): Query,
+    known: Known,
     base: Base,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
-    let read = app.read_group(tenant, resource_id(&id)?, projection.wants(MEMBERS)).await?;
-    Ok(Reply::ok(shown(&read.row, read.members.as_deref(), &base, &projection)))
+    let read = app.read_group(tenant, id, projection.wants(MEMBERS)).await?;
+    Ok(Reply::ok(shown(&read.row, read.members.as_deref(), &base, &projection)).unless(&known))
 }
 
 pub(super) async fn list(
@@ -67,13 +68,13 @@ pub(super) async fn replace(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Path(id): Path<String>,
+    Id(id): Id<GroupId>,
     Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
-    let write = app.replace_group(tenant, request, resource_id(&id)?, body).await?;
+    let write = app.replace_group(tenant, request, id, body).await?;
     Ok(written(&write, &base, &projection))
 }
 
@@ -81,7 +82,7 @@ pub(super) async fn patch(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Path(id): Path<String>,
+    Id(id): Id<GroupId>,
     Query(query): Query,
     base: Base,
     Object(body): Object,
@@ -93,7 +94,7 @@ pub(super) async fn patch(
         (true, true) => ShowMembers::All,
         (true, false) => ShowMembers::IfFew,
     };
-    let write = app.patch_group(tenant, request, resource_id(&id)?, operations, show).await?;
+    let write = app.patch_group(tenant, request, id, operations, show).await?;
     Ok(written(&write, &base, &projection))
 }
 
@@ -101,9 +102,9 @@ pub(super) async fn delete(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Path(id): Path<String>,
+    Id(id): Id<GroupId>,
 ) -> Result<StatusCode, ScimFailure> {
-    app.delete_group(tenant, request, resource_id(&id)?).await?;
+    app.delete_group(tenant, request, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

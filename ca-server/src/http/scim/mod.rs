@@ -19,7 +19,6 @@ use sallyport_protocol::path;
 use sallyport_scim::{Kind, Parameters, ScimError};
 
 use crate::app::{App, ListQuery};
-use reply::ScimFailure;
 
 pub(super) fn routes(app: &App) -> Router<App> {
     let nested = Router::new().nest(path::SCIM, table().fallback(address::elsewhere));
@@ -57,9 +56,4 @@ fn table() -> Router<App> {
 /// A list as its parameters ask for it, of resources of these kinds.
 fn list_query(asked: &Parameters, kinds: &[Kind]) -> Result<ListQuery, ScimError> {
     Ok(ListQuery { filter: asked.filter(kinds)?, page: asked.page()? })
-}
-
-/// The id in a path; anything that is no id of ours is not found.
-fn resource_id<T: std::str::FromStr>(text: &str) -> Result<T, ScimFailure> {
-    text.parse().map_err(|_| ScimError::NotFound("the resource".to_owned()).into())
 }

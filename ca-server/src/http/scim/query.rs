@@ -1,6 +1,8 @@
-use axum::extract::FromRequestParts;
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use sallyport_scim::Parameters;
+use sallyport_scim::{Parameters, ScimError};
 use url::form_urlencoded;
 
 use super::reply::ScimFailure;
@@ -15,5 +17,18 @@ impl<S: Sync> FromRequestParts<S> for Query {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ScimFailure> {
         let query = parts.uri.query().unwrap_or_default();
         Ok(Self(Parameters::from_query(form_urlencoded::parse(query.as_bytes()))?))
+    }
+}
+
+/// The id in a path. What is no id of ours, or not even text, is not found.
+pub(super) struct Id<T>(pub(super) T);
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Id<T> {
+    type Rejection = ScimFailure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ScimFailure> {
+        let text = Path::<String>::from_request_parts(parts, state).await.ok();
+        let id = text.and_then(|Path(text)| text.parse().ok());
+        id.map(Self).ok_or_else(|| ScimError::NotFound("the resource".to_owned()).into())
     }
 }

@@ -35,13 +35,52 @@ impl Reply {
     pub(super) const fn ok(body: Value) -> Self {
         Self { status: StatusCode::OK, body, location: None }
     }
+
+    /// The same, or nothing where the client has this version already.
+    pub(super) fn unless(self, known: &Known) -> Self {
+        let stale = self.version().is_none_or(|version| !known.names(version));
+        if stale { self } else { Self { status: StatusCode::NOT_MODIFIED, ..self } }
+    }
+
+    fn version(&self) -> Option<&str> {
+        self.body.get("meta")?.get("version")?.as_str()
+    }
+}
+
+/// `If-None-Match`: what the client has.
+#[derive(Debug)]
+pub(super) struct Known(Vec<String>);
+
+impl<S: Sync> FromRequestParts<S> for Known {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let headers = parts.headers.get_all(header::IF_NONE_MATCH).iter();
+        let tags = headers.filter_map(|header| header.to_str().ok()).flat_map(|list| list.split(','));
+        Ok(Self(tags.map(|tag| tag.trim().to_owned()).collect()))
+    }
+}
+
+impl Known {
+    /// RFC 9110, section 8.8.3.2: two tags are compared without what says that they are weak.
+    fn names(&self, version: &str) -> bool {
+        let bare = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+        self.0.iter().any(|tag| tag == "*" || bare(tag) == bare(version))
+    }
 }
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.body)).into_response();
+        let tag = self.version().and_then(|version| HeaderValue::from_str(version).ok());
+        let mut response = if self.status == StatusCode::NOT_MODIFIED {
+            self.status.into_response()
+        } else {
+            let mut response = (self.status, Json(self.body)).into_response();
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+            response
+        };
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.extend(tag.map(|tag| (header::ETAG, tag)));
         if let Some(location) = self.location.and_then(|location| location.try_into().ok()) {
             headers.insert(header::LOCATION, location);
         }

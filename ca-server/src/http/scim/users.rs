@@ -1,12 +1,13 @@
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
+use sallyport_domain::ResourceId;
 use sallyport_scim::{Kind, Meta, Parameters, Projection, list_response, parse_patch, render_user};
 use sallyport_store::ResourceRow;
 use serde_json::Value;
 
-use super::query::Query;
-use super::reply::{Base, Object, Reply, ScimFailure};
-use super::{list_query, resource_id};
+use super::list_query;
+use super::query::{Id, Query};
+use super::reply::{Base, Known, Object, Reply, ScimFailure};
 use crate::app::{App, ScimConnection};
 use crate::http::RequestTag;
 
@@ -28,13 +29,14 @@ pub(super) async fn create(
 pub(super) async fn read(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
-    Path(id): Path<String>,
+    Id(id): Id<ResourceId>,
     Query(query): Query,
+    known: Known,
     base: Base,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
-    let row = app.read_user(tenant, resource_id(&id)?).await?;
-    Ok(Reply::ok(shown(&row, &base, &projection)))
+    let row = app.read_user(tenant, id).await?;
+    Ok(Reply::ok(shown(&row, &base, &projection)).unless(&known))
 }
 
 pub(super) async fn list(
@@ -63,13 +65,13 @@ pub(super) async fn replace(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Path(id): Path<String>,
+    Id(id): Id<ResourceId>,
     Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
-    let row = app.replace_user(tenant, request, resource_id(&id)?, body).await?;
+    let row = app.replace_user(tenant, request, id, body).await?;
     Ok(Reply::ok(shown(&row, &base, &projection)))
 }
 
@@ -77,14 +79,14 @@ pub(super) async fn patch(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Path(id): Path<String>,
+    Id(id): Id<ResourceId>,
     Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
     let operations = parse_patch(&body)?;
-    let row = app.patch_user(tenant, request, resource_id(&id)?, operations).await?;
+    let row = app.patch_user(tenant, request, id, operations).await?;
     Ok(Reply::ok(shown(&row, &base, &projection)))
 }
 
@@ -92,9 +94,9 @@ pub(super) async fn delete(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Path(id): Path<String>,
+    Id(id): Id<ResourceId>,
 ) -> Result<StatusCode, ScimFailure> {
-    app.delete_user(tenant, request, resource_id(&id)?).await?;
+    app.delete_user(tenant, request, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

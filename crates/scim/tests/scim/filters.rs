@@ -19,7 +19,7 @@ fn mara() -> Map<String, Value> {
             {"type": "work", "value": "mara@contoso.test", "primary": true},
             {"type": "home", "value": "mara@home.test"}],
         "meta": {"lastModified": "2026-11-21T10:00:00Z", "resourceType": "User"},
-        "custom": 42, "badge": "0017",
+        "custom": 42, "badge": "0017", "nothing": "",
         ENTERPRISE: {"department": "Platform", "manager": {"value": "5F0C"}},
     }))
 }
@@ -91,6 +91,8 @@ fn every_operator() {
     finds("title pr");
     misses("nickName pr");
     misses("roles pr");
+    misses("nothing pr");
+    finds("nothing eq \"\"");
     misses("nickName co \"\"");
     finds("name.familyName eq \"lind\"");
     finds("name pr and not (name.givenName pr)");

@@ -31,12 +31,22 @@ fn a_user_is_shown_with_id_meta_and_schemas() {
     assert_eq!(
         resource["meta"],
         json!({"resourceType": "User", "created": "2026-11-21T10:00:00Z",
-            "lastModified": "2026-11-21T10:00:01.5Z", "location": "https://ca.example.test/scim/v2/Users/01HX"})
+            "lastModified": "2026-11-21T10:00:01.5Z", "location": "https://ca.example.test/scim/v2/Users/01HX",
+            "version": meta("").version()})
     );
     assert_eq!(resource["schemas"], json!([CORE, ENTERPRISE]));
     for (key, value) in mara().document() {
         assert_eq!(&resource[key], value, "{key}");
     }
+}
+
+#[test]
+fn a_version_is_weak_and_moves_with_the_resource() {
+    let at = |text: &str| Meta { last_modified: text.parse().unwrap(), ..meta("") }.version();
+    let version = at("2026-11-21T10:00:01.5Z");
+    assert!(version.starts_with("W/\"") && version.ends_with('"') && version.len() > 5, "{version}");
+    assert_eq!(version, at("2026-11-21T11:00:01.5+01:00"));
+    assert_ne!(version, at("2026-11-21T10:00:01.501Z"));
 }
 
 #[test]
