@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use jiff::SignedDuration;
-use sallyport_domain::{ConnectionName, HostName, HostPattern, Tag, TenantId};
+use sallyport_domain::{ConnectionName, HostName, HostPattern, Tag, TenantId, UserState};
 
 pub use names::{Names, NamesEval, NamesPreview};
 
@@ -121,6 +121,8 @@ pub enum Format {
 
 #[derive(Debug, Subcommand)]
 pub enum Admin {
+    /// Users and groups as synced: whence they came, when they changed last, where they stand and what to do.
+    Directory(Directory),
     /// What groups open.
     #[command(subcommand)]
     Grant(Grant),
@@ -133,6 +135,33 @@ pub enum Admin {
     /// People, their state and their POSIX names.
     #[command(subcommand)]
     User(List),
+}
+
+#[derive(Args, Debug)]
+pub struct Directory {
+    /// Only what this connection brought.
+    #[arg(long, env = "SALLYPORT_CONNECTION", value_name = "NAME")]
+    pub connection: Option<ConnectionName>,
+    /// Only this person and their groups: user name, id or object id.
+    #[arg(long, env = "SALLYPORT_USER", value_name = "NAME|ID", conflicts_with = "group")]
+    pub user: Option<String>,
+    /// Only this group and its members: display name, id or object id.
+    #[arg(long, env = "SALLYPORT_GROUP", value_name = "ID|NAME")]
+    pub group: Option<String>,
+    /// Only people in this state: active, suspended, conflict, gone.
+    #[arg(long, env = "SALLYPORT_STATE")]
+    pub state: Option<UserState>,
+    /// Only people whose state has a reason: flagged, or in conflict.
+    #[arg(long, env = "SALLYPORT_PROBLEMS")]
+    pub problems: bool,
+    /// Leave out so many users and so many groups.
+    #[arg(long, env = "SALLYPORT_SKIP", default_value_t = 0)]
+    pub skip: usize,
+    /// So many users and so many groups at most, 1000 at the most.
+    #[arg(long, env = "SALLYPORT_LIMIT", default_value_t = 200)]
+    pub limit: usize,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 #[derive(Debug, Subcommand)]

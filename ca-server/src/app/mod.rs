@@ -5,6 +5,7 @@ mod bootstrap;
 mod change;
 mod connections;
 mod credentials;
+mod directory;
 mod doctor;
 mod enroll;
 mod error;

@@ -9,6 +9,7 @@ use crate::cli::{Admin, Format, Grant, Host, List, Output};
 
 pub(super) async fn run(config: &Path, asked: Admin) -> anyhow::Result<()> {
     match asked {
+        Admin::Directory(asked) => super::directory::run(config, asked).await,
         Admin::Grant(asked) => grant(config, asked).await,
         Admin::Group(List::Ls(output)) => groups(config, output).await,
         Admin::Host(Host::Ls(output)) => hosts(config, output).await,

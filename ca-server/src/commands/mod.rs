@@ -5,6 +5,7 @@ mod audit;
 mod backend;
 mod check;
 mod connections;
+mod directory;
 mod doctor;
 mod init;
 mod names;

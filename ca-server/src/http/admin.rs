@@ -6,8 +6,9 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get};
 use sallyport_protocol::admin::{
-    AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, ExtendScimToken, Finding,
-    GrantView, GroupView, HostView, ProvisioningEvent, ProvisioningQuery, TokenView, UserView, route,
+    AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, DirectoryQuery, DirectoryView,
+    ExtendScimToken, Finding, GrantView, GroupView, HostView, ProvisioningEvent, ProvisioningQuery,
+    TokenView, UserView, route,
 };
 use sallyport_protocol::{ProblemCode, path};
 use serde::Deserialize;
@@ -19,6 +20,7 @@ pub(super) fn routes() -> Router<App> {
     let routes = Router::new()
         .route(route::AUDIT, get(audit))
         .route(route::AUDIT_VERIFY, get(verify))
+        .route(route::DIRECTORY, get(directory))
         .route(route::DOCTOR, get(doctor))
         .route(route::ENROLL_TOKENS, get(enroll_tokens).post(create_enroll_token))
         .route(&one(route::ENROLL_TOKENS), delete(revoke_enroll_token))
@@ -45,6 +47,13 @@ where
     T::Err: std::fmt::Display,
 {
     text.parse().map_err(|error: T::Err| Failure::new(ProblemCode::Malformed, error.to_string()))
+}
+
+async fn directory(
+    State(app): State<App>,
+    Query(query): Query<DirectoryQuery>,
+) -> Result<Json<DirectoryView>, Failure> {
+    Ok(Json(app.view_directory(query).await?))
 }
 
 async fn doctor(State(app): State<App>) -> Result<Json<Vec<Finding>>, Failure> {

@@ -5,8 +5,8 @@ use reqwest::{Method, RequestBuilder};
 use sallyport_domain::{ConnectionName, GrantId, HostName};
 use sallyport_protocol::admin::{
     AddConnection, AddGrant, AuditVerdict, ConnectionView, CreateEnrollToken, CreateScimToken, CreatedToken,
-    ExtendScimToken, Finding, GrantView, GroupView, HostView, ProvisioningEvent, ProvisioningQuery,
-    SetConnection, TokenView, UserView, route,
+    DirectoryQuery, DirectoryView, ExtendScimToken, Finding, GrantView, GroupView, HostView,
+    ProvisioningEvent, ProvisioningQuery, SetConnection, TokenView, UserView, route,
 };
 use sallyport_protocol::names::{
     AdoptAccount, AdoptionView, ApplyExpression, ApproveNames, AssignName, NameChange, NameIssue, NameOf,
@@ -185,6 +185,10 @@ impl AdminClient {
     /// Some of the events after this sequence number, oldest first; none when there are no more.
     pub async fn audit(&self, after: u64) -> Result<Vec<serde_json::Value>, ClientError> {
         self.get(&format!("{}?after={after}", route::AUDIT)).await
+    }
+
+    pub async fn directory(&self, query: &DirectoryQuery) -> Result<DirectoryView, ClientError> {
+        self.send(self.request(Method::GET, route::DIRECTORY).query(query)).await?.json()
     }
 
     /// Oldest first.

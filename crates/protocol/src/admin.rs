@@ -2,7 +2,7 @@
 use ipnet::IpNet;
 use jiff::Timestamp;
 use sallyport_domain::{
-    ConnectionName, Generation, GrantId, GroupId, HostName, HostPatterns, Tags, TenantId,
+    ConnectionName, Generation, GrantId, GroupId, HostName, HostPatterns, Tags, TenantId, UserState,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,7 @@ pub mod route {
     pub const AUDIT: &str = "/audit";
     pub const AUDIT_VERIFY: &str = "/audit/verify";
     pub const CONNECTIONS: &str = "/connections";
+    pub const DIRECTORY: &str = "/directory";
     pub const DOCTOR: &str = "/doctor";
     pub const ENROLL_TOKENS: &str = "/enroll-tokens";
     pub const GRANTS: &str = "/grants";
@@ -233,6 +234,105 @@ pub struct GroupView {
     pub object_id: Option<String>,
     pub name: String,
     pub members: usize,
+}
+
+/// Which part of the directory is asked for; all of it together.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryQuery {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionName>,
+    /// This person and their groups: `userName`, id, object id or the id of their resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// This group and its members: display name, id or object id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// People in this state, and no groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<UserState>,
+    /// People whose state has a reason, and no groups.
+    #[serde(default)]
+    pub problems: bool,
+    /// Of users and of groups, so many are left out,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip: Option<usize>,
+    /// and so many come at most: 1000 is the most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// Users and groups as synced.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct DirectoryView {
+    pub connections: Vec<DirectoryConnection>,
+    pub users: Vec<DirectoryUser>,
+    pub groups: Vec<DirectoryGroup>,
+    /// There are more than the limit of one or the other.
+    pub more: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct DirectoryConnection {
+    pub name: String,
+    pub tenant: String,
+    pub last_request_at: Option<Timestamp>,
+    pub users: usize,
+    pub groups: usize,
+    /// What is wrong with all of it, and what to change.
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct DirectoryUser {
+    /// The person's.
+    pub id: String,
+    /// SCIM's; absent when the directory has deleted them.
+    pub resource_id: Option<String>,
+    pub user_name: String,
+    pub display_name: String,
+    /// As sent.
+    pub external_id: Option<String>,
+    /// As linked.
+    pub object_id: Option<String>,
+    /// The link was made at a sign-in.
+    pub linked_by_upn: bool,
+    /// The connection's name.
+    pub source: String,
+    pub state: String,
+    pub reason: Option<String>,
+    /// What the state means and what to do, for whoever is not active.
+    pub advice: Option<String>,
+    pub posix_name: Option<String>,
+    pub created_at: Option<Timestamp>,
+    pub changed_at: Option<Timestamp>,
+    pub last_change: Option<LastChange>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct DirectoryGroup {
+    pub id: String,
+    pub name: String,
+    pub external_id: Option<String>,
+    /// The connection's name.
+    pub source: String,
+    pub members: usize,
+    /// How many grants name it: without one it opens nothing.
+    pub grants: usize,
+    pub created_at: Timestamp,
+    pub changed_at: Timestamp,
+    pub last_change: Option<LastChange>,
+}
+
+/// The latest event of the provisioning log that concerns somebody.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LastChange {
+    pub number: u64,
+    pub at: Timestamp,
+    pub operation: String,
+    pub resource: String,
+    pub outcome: String,
+    pub attributes: Vec<String>,
 }
 
 /// What every event of the provisioning log is called.

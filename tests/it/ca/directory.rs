@@ -165,3 +165,126 @@ fn no_secret_and_no_control_character_comes_out_of_the_log() -> Result<()> {
     assert!(!text.contains('\u{1b}'), "{text:?}");
     Ok(())
 }
+
+/// `admin directory` with these arguments, as JSON.
+fn directory(world: &World, arguments: &[&str]) -> Result<Value> {
+    let arguments = [&["admin", "directory", "--format", "json"], arguments].concat();
+    Ok(serde_json::from_str(&world.ca.command(&arguments)?.ok()?)?)
+}
+
+fn names<'a>(list: &'a Value, key: &str) -> Vec<&'a str> {
+    list.as_array().map(|list| texts(list, key)).unwrap_or_default()
+}
+
+#[test]
+fn the_directory_is_listed_with_source_and_last_change() -> Result<()> {
+    let world = World::shared()?;
+    let body = user("dir.mara");
+    let person = create(&world, "Users", &body)?;
+    let team = create(&world, "Groups", &group("dir-team"))?;
+    let added = json!({ "op": "Add", "path": "members", "value": [{ "value": person }] });
+    assert_eq!(patch(&world, &format!("/Groups/{team}"), &added)?, 200);
+    let title = json!({ "op": "Add", "path": "title", "value": "SRE" });
+    assert_eq!(patch(&world, &format!("/Users/{person}"), &title)?, 200);
+
+    let object = body["externalId"].as_str().context("no id")?;
+    for who in ["dir.mara@contoso.test", "DIR.MARA@contoso.test", object, &person] {
+        let view = directory(&world, &["--user", who])?;
+        assert_eq!(
+            (names(&view["users"], "user_name"), names(&view["groups"], "name")),
+            (vec!["dir.mara@contoso.test"], vec!["dir-team"]),
+            "{who}"
+        );
+    }
+    let view = directory(&world, &["--group", "dir-team"])?;
+    let (mara, team) = (&view["users"][0], &view["groups"][0]);
+    assert_eq!(
+        (&mara["source"], &mara["state"], &mara["advice"]),
+        (&json!("entra"), &json!("active"), &Value::Null)
+    );
+    assert_eq!((&mara["resource_id"], &mara["object_id"]), (&json!(person), &json!(object)));
+    assert_eq!(mara["last_change"]["attributes"], json!(["title"]));
+    assert_eq!((&team["members"], &team["grants"], &team["source"]), (&json!(1), &json!(0), &json!("entra")));
+    assert_eq!(team["last_change"]["attributes"], json!(["members"]));
+    assert!(team["changed_at"].as_str() > team["created_at"].as_str(), "{team}");
+    assert!(view["connections"][0]["users"].as_u64() > Some(0), "{view}");
+
+    let text = world.ca.command(&["admin", "directory", "--user", "dir.mara@contoso.test"])?.ok()?;
+    for part in
+        ["KIND", "dir.mara@contoso.test", "dir-team", "entra", "update User: title", "1 members, no grant"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let refused = world.ca.command(&["admin", "directory", "--connection", "nobodys"])?.refused()?;
+    assert!(refused.contains("connection list"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn states_are_told_with_what_to_do() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    let mut off = user("off");
+    off["active"] = json!(false);
+    create(&world, "Users", &off)?;
+    let moved = create(&world, "Users", &user("moved"))?;
+    let gone = create(&world, "Users", &user("gone"))?;
+    create(&world, "Users", &user("root"))?;
+    let mut nick = user("nick");
+    nick["externalId"] = json!("nick");
+    create(&world, "Users", &nick)?;
+    create(&world, "Users", &user("fine"))?;
+    let claim = json!({ "op": "Replace", "path": "externalId", "value": Sim::new_oid() });
+    assert_eq!(patch(&world, &format!("/Users/{moved}"), &claim)?, 200);
+    assert_eq!(world.scim(Method::DELETE, &format!("/Users/{gone}"), None)?.status, 204);
+
+    let of_state = |state: &str| -> Result<Vec<(String, Option<String>)>> {
+        let view = directory(&world, &["--state", state])?;
+        assert_eq!(view["groups"], json!([]), "a group has no such state");
+        let users = view["users"].as_array().context("no users")?;
+        let text = |user: &Value, key: &str| user[key].as_str().map(str::to_owned);
+        Ok(users
+            .iter()
+            .map(|user| (text(user, "user_name").unwrap_or_default(), text(user, "reason")))
+            .collect())
+    };
+    let name = |name: &str| format!("{name}@contoso.test");
+    let reason = |reason: &str| Some(reason.to_owned());
+    assert_eq!(of_state("active")?, [(name("fine"), None)]);
+    assert_eq!(of_state("suspended")?, [(name("off"), None), (name("moved"), reason("link"))]);
+    assert_eq!(
+        of_state("conflict")?,
+        [(name("root"), reason("name_reserved")), (name("nick"), reason("no_object_id"))]
+    );
+    assert_eq!(of_state("gone")?, [(name("gone"), None)]);
+
+    let view = directory(&world, &["--problems"])?;
+    assert_eq!(names(&view["users"], "user_name"), [name("moved"), name("root"), name("nick")]);
+    for user in view["users"].as_array().context("no users")? {
+        assert!(user["advice"].as_str().is_some_and(|advice| advice.contains("Entra")), "{user}");
+    }
+    let problem = view["connections"][0]["problem"].as_str().unwrap_or_default();
+    assert!(
+        problem.contains("mailNickname to objectId") && problem.contains("Restart provisioning"),
+        "{view}"
+    );
+    let text = world.ca.command(&["admin", "directory"])?.ok()?;
+    assert!(text.contains("mailNickname to objectId") && text.contains("flagged"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn the_directory_comes_in_pages() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    for number in 0..5 {
+        create(&world, "Users", &user(&format!("page{number}")))?;
+    }
+    let mut seen = Vec::new();
+    for (skip, more) in [("0", true), ("2", true), ("4", false), ("6", false)] {
+        let view = directory(&world, &["--limit", "2", "--skip", skip])?;
+        assert_eq!(view["more"], json!(more), "{skip}");
+        seen.extend(names(&view["users"], "user_name").into_iter().map(str::to_owned));
+    }
+    let all: Vec<_> = (0..5).map(|number| format!("page{number}@contoso.test")).collect();
+    assert_eq!(seen, all);
+    Ok(())
+}
