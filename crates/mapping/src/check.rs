@@ -31,7 +31,7 @@ impl NameMapping {
             let fault = Fault::new(self.0.root().offset, Problem::NotAName("a list of values"));
             return Err(fault.in_source(self.0.source()));
         }
-        Ok(value.text().filter(|name| !name.is_empty()))
+        Ok(value.into_text().filter(|name| !name.is_empty()))
     }
 
     #[must_use]
@@ -67,15 +67,26 @@ fn check(root: &Node) -> Result<(), Fault> {
     let (mut nodes, mut reads) = (vec![root], false);
     while let Some(node) = nodes.pop() {
         reads |= matches!(node.kind, Kind::Attribute(_));
-        if let Kind::Call(call) = &node.kind
-            && !call.function.is_deterministic()
-        {
-            return Err(Fault::new(node.offset, Problem::NotDeterministic(call.function.name())));
+        if let Kind::Call(call) = &node.kind {
+            if !call.function.is_deterministic() {
+                return Err(Fault::new(node.offset, Problem::NotDeterministic(call.function.name())));
+            }
+            constant_pattern(call)?;
         }
         nodes.extend(node.children());
     }
     gives_text(root)?;
     if reads { Ok(()) } else { Err(Fault::new(root.offset, Problem::NameWithoutAttributes)) }
+}
+
+/// A pattern that is read from a person's attributes would be the person's to choose, and be compiled for each.
+fn constant_pattern(call: &Call) -> Result<(), Fault> {
+    match call.argument(2) {
+        Some(pattern) if call.function == Function::Replace && call.pattern.is_none() => {
+            Err(Fault::new(pattern.offset, Problem::PatternNotConstant))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether every value that the node can give may be one text. What depends on attributes is seen when evaluating.

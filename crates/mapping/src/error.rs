@@ -205,6 +205,8 @@ pub enum Problem {
     // Name mappings.
     #[error("{0} gives another value each time, and a name must follow from the attributes alone")]
     NotDeterministic(&'static str),
+    #[error("in a name mapping, a regular expression is written out in quotation marks")]
+    PatternNotConstant,
     #[error("{0} gives no single text, and a name is one")]
     NotAName(&'static str),
     #[error("a name mapping reads at least one attribute; this one gives everybody the same name")]

@@ -25,6 +25,15 @@ impl Value {
         }
     }
 
+    /// As [`Self::text`], without a copy where there is a text already.
+    #[must_use]
+    pub fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            other => other.text(),
+        }
+    }
+
     /// What to call it in an error.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {

@@ -33,6 +33,7 @@ pub(crate) fn evaluate(root: &Node, attributes: &dyn Attributes, world: &mut Wor
         world: Needs::of(world),
         work: limits::WORK_BYTES,
         searches: Budget::default(),
+        patterns: limits::PATTERNS,
     };
     evaluation.node(root).map(Cow::into_owned)
 }
@@ -43,6 +44,8 @@ struct Evaluation<'a, 'w> {
     /// Bytes that may still be made.
     work: usize,
     searches: Budget,
+    /// Regular expressions that are no constants, and may still be compiled.
+    patterns: usize,
 }
 
 /// A [`World`], taken apart so that its lifetimes need not be equal.

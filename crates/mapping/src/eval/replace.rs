@@ -70,6 +70,8 @@ impl<'a> Evaluation<'a, '_> {
             (None, _) => Ok(None),
             (Some(_), Some(compiled)) => Ok(Some(Cow::Borrowed(compiled))),
             (Some(written), None) => {
+                let left = self.patterns.checked_sub(1);
+                self.patterns = left.ok_or_else(|| at(call, PATTERN, Problem::TooManyPatterns))?;
                 let compiled = Pattern::compile(&written).map_err(|problem| at(call, PATTERN, problem))?;
                 Ok(Some(Cow::Owned(compiled)))
             }

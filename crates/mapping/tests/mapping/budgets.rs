@@ -84,6 +84,12 @@ fn regular_expressions_are_few_and_short_and_tried_on_short_texts() {
     assert_eq!(evaluate(one, &"a".repeat(limits::SUBJECT_BYTES + 1)), Err(Problem::SubjectTooLong));
     let many = format!("Join(\"\", {})", vec![one; limits::PATTERNS + 1].join(", "));
     assert_eq!(evaluate(&many, "x"), Err(Problem::TooManyPatterns));
+    let read = many.replace("\"b\"", "[a]");
+    assert_eq!(
+        evaluate(&read, "x"),
+        Err(Problem::TooManyPatterns),
+        "compiled while evaluating, they count too"
+    );
 }
 
 #[test]

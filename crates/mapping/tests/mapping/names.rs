@@ -43,6 +43,12 @@ fn a_name_is_one_text_and_reads_an_attribute() {
 }
 
 #[test]
+fn nobody_chooses_the_regular_expression_of_their_own_name() {
+    let error = NameMapping::parse("Replace([mail], , [pattern], , \"\")").expect_err("it is an attribute");
+    assert_eq!((error.problem(), error.place().column), (&Problem::PatternNotConstant, 19));
+}
+
+#[test]
 fn nothing_takes_the_place_of_an_absent_or_empty_name() {
     let mapping = NameMapping::parse("ToLower([mailNickname])").expect("it is sound");
     let absent = AttributeMap::from_iter([("userPrincipalName", "alice@contoso.test")]);
