@@ -12,6 +12,7 @@ mod config;
 mod http;
 mod jobs;
 mod log;
+mod metrics;
 mod private_file;
 mod serve;
 mod signer;

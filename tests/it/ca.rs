@@ -15,6 +15,7 @@ mod lifetimes;
 mod machines;
 mod meaning;
 mod names;
+mod operations;
 mod persons;
 mod renewals;
 mod requests;

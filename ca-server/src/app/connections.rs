@@ -180,8 +180,6 @@ fn new(name: ConnectionName, tenant: TenantId, now: Timestamp) -> ConnectionRow 
     ConnectionRow {
         name,
         tenant,
-        issuer: None,
-        client_id: None,
         networks: Vec::new(),
         scope: Vec::new(),
         link_by_upn: false,

@@ -1,5 +1,6 @@
 //! The use cases, one file each. They order the steps and own the transaction; they know no HTTP and no SQL.
 
+mod alarms;
 mod audit;
 mod bootstrap;
 mod change;
@@ -22,7 +23,9 @@ mod report;
 mod revocation;
 mod scope;
 mod search;
+mod silence;
 mod snapshot;
+mod standing;
 mod throttles;
 mod tokens;
 mod upn_link;
@@ -39,6 +42,7 @@ use sallyport_entra::Issuer;
 use sallyport_store::Store;
 use tokio::sync::watch;
 
+pub use alarms::Watch;
 pub use bootstrap::SignedBytes;
 pub use connections::ensure_default;
 pub use credentials::{AccessGrant, Presented, ScimConnection, ScimDoor, Turned};
@@ -53,6 +57,7 @@ pub use users::ListQuery;
 
 use self::issued::Issued;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::signer::Keys;
 
 /// Everything that a use case works with. Cheap to clone.
@@ -72,6 +77,8 @@ struct Parts {
     scim_door: ScimDoor,
     naming: Arc<Naming>,
     warned: upn_link::Warned,
+    metrics: Metrics,
+    listening_since: Timestamp,
     /// Counts up whenever some host's generation moved: wakes those that wait.
     moved: watch::Sender<u64>,
     /// PEM of the private root, for the bootstrap document.
@@ -97,8 +104,9 @@ impl App {
         clock: Arc<dyn Clock>,
         tls_roots: Vec<String>,
     ) -> Self {
-        let nonces = Nonces::new(clock.now());
         let naming = Arc::new(Naming::new(config.names.clone()));
+        let listening_since = clock.now();
+        let nonces = Nonces::new(listening_since);
         let moved = watch::Sender::new(0);
         Self(Arc::new(Parts {
             config,
@@ -112,6 +120,8 @@ impl App {
             scim_door: ScimDoor::default(),
             naming,
             warned: upn_link::Warned::default(),
+            metrics: Metrics::default(),
+            listening_since,
             moved,
             tls_roots,
         }))
@@ -146,6 +156,15 @@ impl App {
 
     fn throttles(&self) -> &Throttles {
         &self.0.throttles
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Since when somebody could be heard.
+    fn listening_since(&self) -> Timestamp {
+        self.0.listening_since
     }
 
     pub fn scim_door(&self) -> &ScimDoor {

@@ -10,7 +10,7 @@ use url::Url;
 use super::raw::{RawConfig, RawLogin};
 use super::{
     CaSection, CertificatesSection, Config, DeviceLogin, HostsSection, LoginSection, PrincipalsSection,
-    parse_duration,
+    ScimSection, parse_duration,
 };
 
 /// Where Entra's issuers are, in all its clouds.
@@ -49,6 +49,8 @@ impl Check {
         let lease = self.duration("hosts.lease", raw.hosts.lease.as_deref(), SignedDuration::from_hours(72));
         let lease = lease.and_then(|lease| self.at_least("hosts.lease", lease, LEASE_FLOOR));
         let names = self.names(raw.names);
+        let silent = raw.scim.silent_after.as_deref();
+        let silent = self.duration("scim.silent_after", silent, SignedDuration::from_hours(3));
         let listen = self.listens(raw.listen);
         Some(Config {
             directory: self.directory.clone(),
@@ -58,6 +60,7 @@ impl Check {
             hosts: HostsSection { lease: lease? },
             names: names?,
             principals: PrincipalsSection { posix_name: raw.principals.posix_name.unwrap_or(true) },
+            scim: ScimSection { silent_after: silent? },
             listen: listen?,
         })
     }

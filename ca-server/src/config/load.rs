@@ -8,7 +8,7 @@ use super::raw::RawConfig;
 /// Environment variables that begin so override the file: `SALLYPORT_CA_<SECTION>_<KEY>`.
 const ENVIRONMENT: &str = "SALLYPORT_CA_";
 /// Sections that the environment may override; `[[listen]]` is a list and may not.
-const SECTIONS: [&str; 6] = ["ca", "login", "certificates", "hosts", "names", "principals"];
+const SECTIONS: [&str; 7] = ["ca", "login", "certificates", "hosts", "names", "principals", "scim"];
 
 /// Fields that `init` was told, and how.
 const FLAGS: [(&str, &str); 6] = [

@@ -35,6 +35,7 @@ pub struct Config {
     pub hosts: HostsSection,
     pub names: NamesSection,
     pub principals: PrincipalsSection,
+    pub scim: ScimSection,
     pub listen: Vec<Listen>,
 }
 
@@ -101,6 +102,12 @@ pub struct NamesSection {
 pub struct PrincipalsSection {
     /// Whether certificates carry the POSIX name, for hosts without the agent.
     pub posix_name: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct ScimSection {
+    /// A directory that used to write and has not for this long is an alarm.
+    pub silent_after: SignedDuration,
 }
 
 impl Config {

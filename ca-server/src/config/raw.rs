@@ -17,6 +17,8 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub(super) principals: RawPrincipals,
     #[serde(default)]
+    pub(super) scim: RawScim,
+    #[serde(default)]
     pub(super) listen: Vec<RawListen>,
 }
 
@@ -65,6 +67,12 @@ pub(super) struct RawNames {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawPrincipals {
     pub(super) posix_name: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawScim {
+    pub(super) silent_after: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,6 +146,9 @@ device = "{device}"            # off, groups or on: a device code cannot be boun
 
 [principals]
 # posix_name = true        # false where every host runs the agent
+
+[scim]
+# silent_after = "3h"      # Entra writes every 40 minutes: for this long without a word is an alarm
 
 [[listen]]
 address = "{address}"

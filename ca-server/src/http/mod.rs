@@ -3,6 +3,7 @@
 mod admin;
 mod client_address;
 mod connections;
+mod counted;
 mod failure;
 mod hosts;
 mod json;
@@ -57,6 +58,7 @@ pub fn router(app: &App, surfaces: &BTreeSet<Surface>, proxies: &[IpNet]) -> Rou
     router
         .fallback(failure::not_found)
         .method_not_allowed_fallback(failure::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), counted::certificates))
         .layer(axum::middleware::from_fn_with_state(strangers, strangers::at_the_door))
         .layer(axum::middleware::from_fn_with_state(Arc::from(proxies), client_address::note))
         .layer(axum::middleware::from_fn_with_state(app.clone(), trace::tag))

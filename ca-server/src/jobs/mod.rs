@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::app::App;
+use crate::app::{App, Watch};
 use crate::log::Chain;
 use crate::serve::stopped;
 
@@ -13,7 +13,11 @@ const STEP: Duration = Duration::from_secs(30);
 
 /// Until `stop` turns true: keeps the issuer's keys fresh, and forgets what cannot be repeated any more.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+    let mut watch = Watch::default();
     loop {
+        if let Err(error) = app.watch(&mut watch).await {
+            tracing::warn!(error = %Chain(&error), "credentials and directories could not be looked at");
+        }
         if let Err(error) = app.issuer().refresh_if_due(app.now()).await {
             tracing::warn!(error = %Chain(&error), "the issuer's keys could not be fetched; logins may be refused");
         }

@@ -1,6 +1,7 @@
 //! From sockets to requests: TLS, limits on connections and time, orderly shutdown.
 
 mod accept;
+mod end;
 mod leaf;
 mod limits;
 mod patience;
@@ -8,6 +9,7 @@ mod peers;
 mod tls;
 
 pub use accept::{Peer, bind, bind_socket, stopped};
+pub use end::certificate_end;
 pub use limits::Limits;
 pub use tls::{check_tls, create_root, root_pem};
 

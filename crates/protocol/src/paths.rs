@@ -9,6 +9,7 @@ pub mod path {
     pub const HOST_REPORT: &str = "/v1/hosts/self/report";
     pub const HOST_SNAPSHOT: &str = "/v1/hosts/self/snapshot";
     pub const KRL: &str = "/v1/krl";
+    pub const METRICS: &str = "/metrics";
     pub const READY: &str = "/readyz";
     pub const SCIM: &str = "/scim/v2";
     /// OAuth 2 client credentials for the directory (RFC 6749 section 4.4).

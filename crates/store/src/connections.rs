@@ -10,10 +10,6 @@ use crate::StoreError;
 pub struct ConnectionRow {
     pub name: ConnectionName,
     pub tenant: TenantId,
-    /// Who signs the tenant's ID tokens, and for which application. `None`: as the CA's configuration says for its own
-    /// tenant, and no sign-ins for any other.
-    pub issuer: Option<String>,
-    pub client_id: Option<String>,
     /// Where requests may come from; empty: from anywhere.
     pub networks: Vec<IpNet>,
     /// Groups by `externalId`, or by our id where they have none: only their members become users. Empty: everybody.

@@ -303,6 +303,6 @@ fn a_scope_that_was_interrupted_is_carried_out_later() -> Result<()> {
     drop(store);
     world.ca.start()?;
     let done = || (state(&world, &someone.upn).ok()? == "suspended (out_of_scope)").then_some(());
-    sallyport_tests::wait_until("the scope to be carried out", std::time::Duration::from_secs(60), done)?;
+    sallyport_tests::wait_until("the scope to be carried out", std::time::Duration::from_mins(1), done)?;
     Ok(())
 }

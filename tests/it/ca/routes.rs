@@ -21,6 +21,7 @@ enum For {
 const ROUTES: &[(&str, &[&str], For)] = &[
     ("/.well-known/sallyport", &["GET"], For::Anyone),
     ("/healthz", &["GET"], For::Anyone),
+    ("/metrics", &["GET"], For::Anyone),
     ("/readyz", &["GET"], For::Anyone),
     ("/v1/ca/host-keys", &["GET"], For::Anyone),
     ("/v1/ca/user-keys", &["GET"], For::Anyone),
@@ -184,7 +185,7 @@ fn a_listener_serves_its_surfaces_only() -> Result<()> {
         let path = route.replace("{id}", ID);
         let request = world.request(known[0].parse()?, &path).bearer_auth(&world.scim_token);
         let answer = world.send(request.json(&json!({})))?;
-        let wanted = if ["/healthz", "/readyz"].contains(route) { 200 } else { 404 };
+        let wanted = if ["/healthz", "/metrics", "/readyz"].contains(route) { 200 } else { 404 };
         assert_eq!(answer.status, wanted, "{path}");
     }
     Ok(())

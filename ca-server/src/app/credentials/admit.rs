@@ -93,7 +93,9 @@ impl App {
             Err(turned) => return Ok(Err(turned)),
         };
         let now = self.now();
-        if is_due(credential.last_used_at, now) || is_due(connection.last_request_at, now) {
+        // Fine enough for the silence that is looked for.
+        let step = USE_STEP.min(self.config().scim.silent_after / 4);
+        if is_due(credential.last_used_at, now, step) || is_due(connection.last_request_at, now, step) {
             self.note_use(credential.id, now).await?;
         }
         Ok(Ok((ScimConnection { tenant: connection.tenant }, connection.name)))
@@ -180,8 +182,8 @@ fn judge(known: Known, from: Option<IpAddr>, now: Timestamp) -> Result<Known, Tu
     Ok(known)
 }
 
-fn is_due(last: Option<Timestamp>, now: Timestamp) -> bool {
-    last.is_none_or(|last| now.duration_since(last) >= USE_STEP)
+fn is_due(last: Option<Timestamp>, now: Timestamp, step: SignedDuration) -> bool {
+    last.is_none_or(|last| now.duration_since(last) >= step)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod access;
 mod admit;
 mod door;
+pub(in crate::app) mod expiry;
 
 use std::collections::HashMap;
 

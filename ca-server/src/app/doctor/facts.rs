@@ -1,20 +1,33 @@
-use jiff::Timestamp;
-use sallyport_domain::{ConflictReason, ConnectionName};
+use std::net::SocketAddr;
+
+use jiff::{SignedDuration, Timestamp};
+use sallyport_domain::{ConflictReason, ConnectionName, TenantId};
 use sallyport_store::{ConnectionRow, HostRow, ReadTx, ScimTokenRow, StoreError};
 
-/// What the checks judge: read at once, so that they judge one state.
+use crate::app::credentials::expiry::{Stage, stage};
+use crate::app::silence::is_silent;
+use crate::app::{App, AppError};
+use crate::config::Tls;
+use crate::serve::certificate_end;
+
+/// What is judged by the doctor, by the watch and by the metrics: the store's part is one state of it.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
-    pub(super) now: Timestamp,
-    pub(super) connections: Vec<ConnectionRow>,
-    pub(super) tokens: Vec<ScimTokenRow>,
-    pub(super) hosts: Vec<HostRow>,
-    pub(super) troubled: Vec<Troubled>,
+pub(in crate::app) struct Facts {
+    pub(in crate::app) now: Timestamp,
+    /// Since when this process could have heard anybody.
+    pub(in crate::app) listening_since: Timestamp,
+    pub(in crate::app) silent_after: SignedDuration,
+    pub(in crate::app) connections: Vec<ConnectionRow>,
+    pub(in crate::app) tokens: Vec<ScimTokenRow>,
+    pub(in crate::app) hosts: Vec<HostRow>,
+    pub(in crate::app) troubled: Vec<Troubled>,
+    /// Listeners with certificate files, and when those end; `None` where that cannot be read.
+    pub(in crate::app) tls: Vec<(SocketAddr, Option<Timestamp>)>,
 }
 
 /// How many of a connection's people are not joined with their tokens.
 #[derive(Clone, Debug)]
-pub(super) struct Troubled {
+pub(in crate::app) struct Troubled {
     pub(super) connection: ConnectionName,
     pub(super) link_by_upn: bool,
     /// No object id came.
@@ -34,11 +47,49 @@ impl Troubled {
     }
 }
 
+impl App {
+    pub(in crate::app) async fn facts(&self) -> Result<Facts, AppError> {
+        let tls = self.certificate_ends().await;
+        let (now, listening_since) = (self.now(), self.listening_since());
+        let silent_after = self.config().scim.silent_after;
+        self.store()
+            .read(move |tx| {
+                let (connections, tokens, hosts) = (tx.connections()?, tx.scim_tokens()?, tx.hosts()?);
+                let troubled: Result<Vec<_>, StoreError> =
+                    connections.iter().map(|connection| Troubled::read(tx, connection)).collect();
+                let troubled = troubled?;
+                Ok(Facts { now, listening_since, silent_after, connections, tokens, hosts, troubled, tls })
+            })
+            .await
+    }
+
+    async fn certificate_ends(&self) -> Vec<(SocketAddr, Option<Timestamp>)> {
+        let mut ends = Vec::new();
+        for listen in &self.config().listen {
+            if let Tls::Files { certificate, .. } = &listen.tls {
+                let pem = tokio::fs::read(certificate).await.unwrap_or_default();
+                ends.push((listen.address, certificate_end(&pem)));
+            }
+        }
+        ends
+    }
+}
+
 impl Facts {
-    pub(super) fn read(tx: &dyn ReadTx, now: Timestamp) -> Result<Self, StoreError> {
-        let connections = tx.connections()?;
-        let troubled =
-            connections.iter().map(|connection| Troubled::read(tx, connection)).collect::<Result<_, _>>()?;
-        Ok(Self { now, connections, tokens: tx.scim_tokens()?, hosts: tx.hosts()?, troubled })
+    /// Connections that used to speak and do not.
+    pub(in crate::app) fn silent(&self) -> impl Iterator<Item = &ConnectionRow> {
+        self.connections.iter().filter(|connection| {
+            is_silent(connection.last_request_at, self.listening_since, self.silent_after, self.now)
+        })
+    }
+
+    /// Credentials that are not revoked, and how near each one's end is.
+    pub(in crate::app) fn stages(&self) -> impl Iterator<Item = (&ScimTokenRow, Stage)> {
+        let standing = self.tokens.iter().filter(|token| token.revoked_at.is_none());
+        standing.map(|token| (token, stage(token.created_at, token.expires_at, self.now)))
+    }
+
+    pub(in crate::app) fn name_of(&self, tenant: TenantId) -> Option<&ConnectionName> {
+        self.connections.iter().find(|row| row.tenant == tenant).map(|row| &row.name)
     }
 }

@@ -5,20 +5,22 @@ mod credentials;
 mod facts;
 mod hosts;
 mod links;
+mod silence;
+mod tls;
 
 use sallyport_protocol::admin::{Finding, Health};
 
-use self::facts::Facts;
+pub(super) use self::facts::Facts;
 use super::{App, AppError};
 
 /// Every check, in the order in which an administrator reads them. A new one gets its own file and its row here.
-const CHECKS: &[fn(&Facts) -> Vec<Finding>] = &[credentials::check, links::check, hosts::check];
+const CHECKS: &[fn(&Facts) -> Vec<Finding>] =
+    &[credentials::check, silence::check, links::check, hosts::check, tls::check];
 
 impl App {
     /// Everything that `sallyport-ca doctor` says, good or bad.
     pub async fn examine(&self) -> Result<Vec<Finding>, AppError> {
-        let now = self.now();
-        let facts = self.store().read(move |tx| Ok::<_, AppError>(Facts::read(tx, now)?)).await?;
+        let facts = self.facts().await?;
         Ok(CHECKS.iter().flat_map(|check| check(&facts)).collect())
     }
 }

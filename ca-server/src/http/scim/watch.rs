@@ -1,6 +1,8 @@
-//! What is seen of every SCIM request from outside of its handler: refusals are logged, without their secrets.
+//! What is seen of every SCIM request from outside of its handler: it is counted and timed, and refusals are
+//! logged, without their secrets.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -10,6 +12,7 @@ use sallyport_domain::ConnectionName;
 
 use crate::app::App;
 use crate::http::client_address::ClientAddress;
+use crate::metrics::ScimOperation;
 
 /// A place in the request for what is found out inside.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +33,11 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     let observed = Observed::default();
     request.extensions_mut().insert(observed.clone());
     let from = request.extensions().get::<ClientAddress>().map(|client| client.0);
+    let operation = ScimOperation::of(request.method().as_str(), request.uri().path());
+    let begun = Instant::now();
     let response = next.run(request).await;
     let status = response.status();
+    app.metrics().scim(observed.0.get(), operation, status.as_u16(), begun.elapsed());
     if is_worth_a_line(status)
         && let Some(untold) = app.scim_door().tell(app.now())
     {

@@ -9,7 +9,7 @@ use crate::values::{json, micros};
 macro_rules! connections {
     ($which:literal) => {
         concat!(
-            "SELECT name, tenant, issuer, client_id, networks, scope, link_by_upn, unsettled, created_at, ",
+            "SELECT name, tenant, networks, scope, link_by_upn, unsettled, created_at, ",
             "last_request_at FROM connections ",
             $which
         )
@@ -22,8 +22,6 @@ impl FromRow for ConnectionRow {
         Ok(Self {
             name: cells.take("name")?,
             tenant: cells.take("tenant")?,
-            issuer: cells.take("issuer")?,
-            client_id: cells.take("client_id")?,
             networks: cells.take("networks")?,
             scope: cells.take("scope")?,
             link_by_upn: cells.take("link_by_upn")?,
@@ -51,17 +49,14 @@ impl Connections for Tx<'_> {
 impl ConnectionsMut for Tx<'_> {
     fn put_connection(&mut self, connection: &ConnectionRow) -> Result<(), StoreError> {
         let put = self.change(
-            "INSERT INTO connections (name, tenant, issuer, client_id, networks, scope, link_by_upn, unsettled, \
-             created_at, last_request_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
-             ON CONFLICT (name) DO UPDATE SET issuer = excluded.issuer, client_id = excluded.client_id, \
-             networks = excluded.networks, scope = excluded.scope, link_by_upn = excluded.link_by_upn, \
-             unsettled = excluded.unsettled, created_at = excluded.created_at, \
+            "INSERT INTO connections (name, tenant, networks, scope, link_by_upn, unsettled, created_at, \
+             last_request_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+             ON CONFLICT (name) DO UPDATE SET networks = excluded.networks, scope = excluded.scope, \
+             link_by_upn = excluded.link_by_upn, unsettled = excluded.unsettled, created_at = excluded.created_at, \
              last_request_at = excluded.last_request_at WHERE tenant = excluded.tenant",
             params![
                 connection.name.as_str(),
                 connection.tenant.to_string(),
-                connection.issuer,
-                connection.client_id,
                 json(&connection.networks)?,
                 json(&connection.scope)?,
                 connection.link_by_upn,

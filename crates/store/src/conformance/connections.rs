@@ -8,8 +8,6 @@ pub async fn connection_comes_back_whole(store: Store) {
     })
     .await;
     let bare = ConnectionRow {
-        issuer: None,
-        client_id: None,
         networks: Vec::new(),
         scope: Vec::new(),
         link_by_upn: false,

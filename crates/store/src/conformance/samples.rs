@@ -244,8 +244,6 @@ pub fn connection(number: u32) -> ConnectionRow {
     ConnectionRow {
         name: format!("tenant-{number}").parse().unwrap(),
         tenant: tenant(number),
-        issuer: Some(format!("https://login.contoso.test/{number}/v2.0")),
-        client_id: Some(format!("client-{number}")),
         networks: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
         scope: vec![object(number).to_string()],
         link_by_upn: true,

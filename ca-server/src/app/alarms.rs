@@ -1,0 +1,170 @@
+//! What administrators are told unasked, in the log: once when it begins, and not at every look.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use sallyport_domain::{ConnectionName, ScimTokenId};
+
+use super::credentials::expiry::Stage;
+use super::doctor::Facts;
+use super::{App, AppError};
+
+/// What was told already. In memory: after a start it is told once more.
+#[derive(Debug, Default)]
+pub struct Watch {
+    stages: HashMap<ScimTokenId, Stage>,
+    silent: BTreeSet<ConnectionName>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Notice {
+    /// A credential comes to its end, or has.
+    Expiry {
+        connection: Option<ConnectionName>,
+        name: String,
+        id: ScimTokenId,
+        at: Timestamp,
+        stage: Stage,
+    },
+    Silent {
+        connection: ConnectionName,
+        since: Timestamp,
+    },
+    SpeaksAgain {
+        connection: ConnectionName,
+    },
+}
+
+impl Watch {
+    /// What is new since the last look.
+    pub(super) fn step(&mut self, facts: &Facts) -> Vec<Notice> {
+        let mut notices = self.expiries(facts);
+        let silent: BTreeSet<ConnectionName> =
+            facts.silent().map(|connection| connection.name.clone()).collect();
+        for connection in facts.silent().filter(|connection| !self.silent.contains(&connection.name)) {
+            let since = connection.last_request_at.unwrap_or(facts.now);
+            notices.push(Notice::Silent { connection: connection.name.clone(), since });
+        }
+        for connection in self.silent.difference(&silent) {
+            notices.push(Notice::SpeaksAgain { connection: connection.clone() });
+        }
+        self.silent = silent;
+        notices
+    }
+
+    fn expiries(&mut self, facts: &Facts) -> Vec<Notice> {
+        let before = std::mem::take(&mut self.stages);
+        let mut notices = Vec::new();
+        for (token, stage) in facts.stages() {
+            let told = before.get(&token.id).copied().unwrap_or(Stage::Fine);
+            if stage > told {
+                notices.push(Notice::Expiry {
+                    connection: facts.name_of(token.tenant).cloned(),
+                    name: token.name.clone(),
+                    id: token.id,
+                    at: token.expires_at,
+                    stage,
+                });
+            }
+            self.stages.insert(token.id, stage);
+        }
+        notices
+    }
+}
+
+impl App {
+    /// Looks at everything once, and says what is new in the log.
+    pub async fn watch(&self, watch: &mut Watch) -> Result<(), AppError> {
+        let facts = self.facts().await?;
+        watch.step(&facts).iter().for_each(log);
+        Ok(())
+    }
+}
+
+fn log(notice: &Notice) {
+    match notice {
+        Notice::Expiry { connection, name, id, at, stage } => {
+            let connection = connection.as_ref().map(ConnectionName::as_str);
+            if *stage == Stage::Over {
+                let advice =
+                    "a SCIM credential has expired; run: sallyport-ca scim-token extend ID, or revoke ID";
+                tracing::error!(connection, name, %id, %at, "{advice}");
+            } else {
+                let advice = "a SCIM credential expires soon, and Entra's job with it; run: sallyport-ca scim-token extend ID";
+                tracing::warn!(connection, name, %id, %at, "{advice}");
+            }
+        }
+        Notice::Silent { connection, since } => {
+            tracing::error!(%connection, %since, "a directory that used to write has fallen silent; look at its provisioning job in Entra: it may be stopped or in quarantine");
+        }
+        Notice::SpeaksAgain { connection } => tracing::info!(%connection, "a silent directory writes again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use sallyport_store::conformance::samples::{connection, now, scim_token};
+    use sallyport_store::{ConnectionRow, ScimTokenRow};
+
+    use super::*;
+
+    const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+    fn facts(days: i32, last_request_days: i32) -> Facts {
+        let later = |days: i32| now() + DAY.saturating_mul(days);
+        let token = ScimTokenRow { expires_at: later(365), ..scim_token(1) };
+        let revoked = ScimTokenRow { revoked_at: Some(now()), ..scim_token(2) };
+        let spoke = ConnectionRow { last_request_at: Some(later(last_request_days)), ..connection(1) };
+        Facts {
+            now: later(days),
+            listening_since: now(),
+            silent_after: SignedDuration::from_hours(3),
+            connections: vec![spoke],
+            tokens: vec![token, revoked],
+            hosts: Vec::new(),
+            troubled: Vec::new(),
+            tls: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_step_to_the_end_is_told_once() {
+        let mut watch = Watch::default();
+        let mut told = Vec::new();
+        for days in 0..400 {
+            for _ in 0..3 {
+                for notice in watch.step(&facts(days, days)) {
+                    let Notice::Expiry { stage, id, .. } = notice else { panic!("{notice:?}") };
+                    assert_eq!(id, scim_token(1).id, "what was revoked is nobody's concern");
+                    told.push((days, stage));
+                }
+            }
+        }
+        assert_eq!(told, [(335, Stage::Month), (358, Stage::Week), (364, Stage::Day), (365, Stage::Over)]);
+    }
+
+    #[test]
+    fn one_that_was_extended_is_told_anew_in_its_time() {
+        let mut watch = Watch::default();
+        assert_eq!(watch.step(&facts(364, 364)).len(), 1);
+        let mut extended = facts(364, 364);
+        extended.tokens[0].expires_at = now() + DAY.saturating_mul(800);
+        assert_eq!(watch.step(&extended), []);
+        extended.now = now() + DAY.saturating_mul(799);
+        extended.connections[0].last_request_at = Some(extended.now);
+        assert_eq!(watch.step(&extended).len(), 1);
+    }
+
+    #[test]
+    fn silence_is_told_when_it_begins_and_when_it_ends() {
+        let mut watch = Watch::default();
+        let name = connection(1).name;
+        let since = now() + DAY.saturating_mul(9);
+        assert_eq!(watch.step(&facts(9, 9)), []);
+        assert_eq!(watch.step(&facts(10, 9)), [Notice::Silent { connection: name.clone(), since }]);
+        assert_eq!(watch.step(&facts(10, 9)), []);
+        assert_eq!(watch.step(&facts(10, 10)), [Notice::SpeaksAgain { connection: name }]);
+        assert_eq!(watch.step(&facts(10, 10)), []);
+    }
+}

@@ -1,0 +1,131 @@
+//! How things stand at the moment of the scrape.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// What the gauges say.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    pub connections: Vec<Connection>,
+    pub credentials: Vec<Credential>,
+    /// How many hosts are in each state.
+    pub hosts: BTreeMap<String, i64>,
+    /// Hosts that have not applied the newest generation.
+    pub hosts_behind: i64,
+    /// Listeners with certificate files, and when those end.
+    pub tls: Vec<(String, Timestamp)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub name: String,
+    pub last_request_at: Option<Timestamp>,
+    pub silent: bool,
+}
+
+/// One that is not revoked.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    pub connection: String,
+    pub id: String,
+    pub kind: &'static str,
+    pub name: String,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OfConnection {
+    connection: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OfCredential {
+    connection: String,
+    id: String,
+    kind: &'static str,
+    name: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OfState {
+    state: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OfListener {
+    listen: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OfProgram {
+    version: &'static str,
+}
+
+pub(super) fn registry(standing: &Standing) -> Registry {
+    let mut registry = Registry::with_prefix("sallyport");
+    let info = Family::<OfProgram, Gauge>::default();
+    info.get_or_create(&OfProgram { version: env!("CARGO_PKG_VERSION") }).set(1);
+    registry.register("build_info", "Always 1; the version is its label", info);
+    connections(&mut registry, &standing.connections);
+    credentials(&mut registry, &standing.credentials);
+
+    let hosts = Family::<OfState, Gauge>::default();
+    for (state, count) in &standing.hosts {
+        hosts.get_or_create(&OfState { state: state.clone() }).set(*count);
+    }
+    registry.register("hosts", "Hosts by state", hosts);
+    let behind = Gauge::<i64>::default();
+    behind.set(standing.hosts_behind);
+    registry.register(
+        "hosts_behind",
+        "Hosts that have not applied their newest generation, as said by them",
+        behind,
+    );
+
+    let tls = Family::<OfListener, Gauge>::default();
+    for (listen, end) in &standing.tls {
+        tls.get_or_create(&OfListener { listen: listen.clone() }).set(end.as_second());
+    }
+    registry.register(
+        "tls_certificate_expires_timestamp_seconds",
+        "When a listener's certificate file ends",
+        tls,
+    );
+    registry
+}
+
+fn connections(registry: &mut Registry, connections: &[Connection]) {
+    let (last, silent) = (Family::<OfConnection, Gauge>::default(), Family::<OfConnection, Gauge>::default());
+    for connection in connections {
+        let labels = OfConnection { connection: connection.name.clone() };
+        // Nothing, rather than 1970, where it never spoke.
+        if let Some(at) = connection.last_request_at {
+            last.get_or_create(&labels).set(at.as_second());
+        }
+        silent.get_or_create(&labels).set(i64::from(connection.silent));
+    }
+    registry.register(
+        "scim_last_request_timestamp_seconds",
+        "When a directory was last heard of, in steps of five minutes",
+        last,
+    );
+    registry.register("scim_silent", "1 when a directory that used to write has fallen silent", silent);
+}
+
+fn credentials(registry: &mut Registry, credentials: &[Credential]) {
+    let expiry = Family::<OfCredential, Gauge>::default();
+    for credential in credentials {
+        let Credential { connection, id, kind, name, expires_at } = credential.clone();
+        expiry.get_or_create(&OfCredential { connection, id, kind, name }).set(expires_at.as_second());
+    }
+    registry.register(
+        "scim_credential_expires_timestamp_seconds",
+        "When a credential that stands expires",
+        expiry,
+    );
+}
