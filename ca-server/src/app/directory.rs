@@ -189,15 +189,20 @@ fn advice(person: &PersonRow) -> Option<String> {
         (_, Some(ConflictReason::NoObjectId)) => {
             return Some(format!("externalId is no object id: {MAPPING_REMEDY}"));
         }
-        (_, Some(ConflictReason::NameTaken)) => {
-            "the account name is somebody else's; change the UPN in Entra"
+        (_, Some(ConflictReason::NameForeign | ConflictReason::NameReserved | ConflictReason::NameTaken)) => {
+            "the account name is somebody else's, the system's or a host's; change what Entra sends, or settle it with \
+             sallyport-ca names"
         }
-        (_, Some(ConflictReason::NameReserved)) => "the account name is reserved; change the UPN in Entra",
         (_, Some(ConflictReason::NameImpossible)) => {
-            "the user name gives no possible account name; change the UPN in Entra, or its mapping to userName"
+            "what Entra sends gives no possible account name; change it there, or the expression"
         }
-        (_, Some(ConflictReason::NoUid)) => "every uid of the range was handed out; widen the range",
-        (_, Some(_)) => "see sallyport-ca doctor",
+        (_, Some(ConflictReason::NoUid)) => "every uid of the ranges was handed out; configure another range",
+        (_, Some(ConflictReason::OutOfScope)) => {
+            "in none of the groups that the connection's scope names; add them to one in Entra"
+        }
+        (_, Some(ConflictReason::UidImpossible | ConflictReason::UidTaken)) => {
+            "the uidNumber or gidNumber that Entra sends is taken or can be nobody's; change it there"
+        }
         (_, None) => {
             "active is false: disabled or unassigned in Entra; assign and enable them there to bring them back"
         }

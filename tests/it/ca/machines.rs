@@ -13,6 +13,7 @@ use sallyport_protocol::{
     SignedRequest, SnapshotReply, path, sign_armored,
 };
 use sallyport_tests::World;
+use serde_json::{Value, json};
 use ssh_key::{Algorithm, PrivateKey};
 
 /// A machine: its two keys, and the names it asks for.
@@ -216,6 +217,44 @@ fn a_host_that_waits_hears_of_a_grant_within_a_second() -> Result<()> {
         "it took {:?}",
         heard - granted
     );
+    Ok(())
+}
+
+/// Deactivation, removal from a group and deletion: when the directory has its answer, the host's next snapshot is
+/// another one already.
+#[test]
+fn every_loss_of_access_is_a_new_generation_before_it_is_answered() -> Result<()> {
+    let world = Arc::new(World::new(&["--host-domain", "*.corp.test"], &[])?);
+    let machine = Machine::new(&world, "hears-of-losses")?;
+    machine.enroll(&machine.token("env=prod")?)?;
+    world.engineer("loser")?;
+    let id_of = |path: &str| -> Result<String> {
+        let found = world.scim(Method::GET, path, None)?.json()?;
+        Ok(found["Resources"][0]["id"].as_str().with_context(|| format!("{found}"))?.to_owned())
+    };
+    let person = id_of("/Users?filter=userName+eq+%22loser%40contoso.test%22")?;
+    let user = format!("/Users/{person}");
+    let group = format!("/Groups/{}", id_of("/Groups?filter=displayName+eq+%22engineers%22")?);
+    let patch = |path: &str, op: &str, attribute: &str, value: Value| {
+        let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": op, "path": attribute, "value": value }] });
+        Ok(world.scim(Method::PATCH, path, Some(&body))?.status)
+    };
+    let member = || json!([{ "value": person }]);
+    let mut before = machine.generation()?;
+    let mut moved = |what: &str, status: Result<u16>| -> Result<()> {
+        assert!(status? < 300, "{what}");
+        let after = machine.generation()?;
+        assert!(after > before, "{what}: {after} after {before}");
+        before = after;
+        Ok(())
+    };
+    moved("removed", patch(&group, "Remove", "members", member()))?;
+    moved("added", patch(&group, "Add", "members", member()))?;
+    moved("disabled", patch(&user, "Replace", "active", json!("False")))?;
+    moved("enabled", patch(&user, "Replace", "active", json!("True")))?;
+    moved("flagged", patch(&user, "Replace", "externalId", json!("0a0a0a0a-1111-4222-8333-444455556666")))?;
+    moved("deleted", world.scim(Method::DELETE, &user, None).map(|answer| answer.status))?;
     Ok(())
 }
 
