@@ -6,6 +6,7 @@ mod connections;
 mod credentials;
 mod devices;
 mod directory;
+mod expressions;
 mod flows;
 mod full_disk;
 mod issuers;
