@@ -16,6 +16,7 @@ mod lifetimes;
 mod machines;
 mod meaning;
 mod names;
+mod naming;
 mod operations;
 mod persons;
 mod renewals;

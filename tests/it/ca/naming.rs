@@ -1,0 +1,140 @@
+//! What administrators see of names, and what they decide.
+
+use anyhow::{Context as _, Result};
+use reqwest::Method;
+use sallyport_entra_sim::Sim;
+use sallyport_protocol::ProblemCode;
+use sallyport_tests::{Someone, World};
+use serde_json::{Value, json};
+
+const WITHOUT_DOTS: &str = r#"ToLower(Replace(Replace([userPrincipalName], , "(?<Suffix>@(.)*)", "Suffix", "", , ), ".", , ,"", , ))"#;
+
+fn names(world: &World, arguments: &[&str]) -> Result<Value> {
+    let arguments = [&["names"], arguments, &["--format", "json"]].concat();
+    Ok(serde_json::from_str(&world.ca.command(&arguments)?.ok()?)?)
+}
+
+/// What is listed about one person.
+fn issues(world: &World, someone: &Someone) -> Result<Vec<Value>> {
+    let all = names(world, &["list"])?;
+    let all = all.as_array().context("no list")?;
+    Ok(all.iter().filter(|issue| issue["subject"] == someone.oid.as_str()).cloned().collect())
+}
+
+/// Of the one of that user name who is not gone.
+fn posix_name(world: &World, someone: &Someone) -> Result<Option<String>> {
+    let people = world.wait(world.admin()?.users())?;
+    let here = people.into_iter().find(|user| user.user_name == someone.upn && user.state != "gone");
+    Ok(here.context("nobody")?.posix_name)
+}
+
+#[test]
+fn a_rename_waits_for_a_decision_and_the_old_name_stays_reserved() -> Result<()> {
+    let world = World::shared()?;
+    let hanna = world.engineer("hanna.old")?;
+    world.log_in(&hanna)?;
+    assert!(issues(&world, &hanna)?.is_empty());
+    world.edit(|tenant| {
+        tenant.user_mut(&hanna.oid).map(|user| user.upn = "hanna.new@contoso.test".to_owned())
+    })?;
+    world.provision()?;
+    let proposed = issues(&world, &hanna)?;
+    assert_eq!(proposed.len(), 1, "{proposed:?}");
+    assert_eq!((&proposed[0]["kind"], &proposed[0]["proposed"]), (&json!("rename"), &json!("hanna.new")));
+    assert_eq!(world.view("hanna.new@contoso.test")?.posix_name.as_deref(), Some("hanna.old"));
+
+    names(&world, &["keep", &hanna.oid])?;
+    assert!(issues(&world, &hanna)?.is_empty());
+    names(&world, &["approve", &hanna.oid])?;
+    assert_eq!(world.view("hanna.new@contoso.test")?.posix_name.as_deref(), Some("hanna.new"));
+    let hanna = Someone { upn: "hanna.new@contoso.test".to_owned(), ..hanna };
+    assert!(world.log_in(&hanna)?.1.principals.contains(&"hanna.new".to_owned()));
+
+    let thief = world.hire("hanna.old@fabrikam.test", json!({}), true)?;
+    world.provision()?;
+    let (_, request) = world.sign_in(&thief)?;
+    world.refused(&request, ProblemCode::NameConflict)?;
+    let taken = issues(&world, &thief)?;
+    assert_eq!((&taken[0]["kind"], &taken[0]["with"]), (&json!("conflict"), &json!([hanna.oid])));
+    names(&world, &["assign", &thief.oid, "hanna.fabrikam"])?;
+    assert!(world.issue(&request)?.principals.contains(&"hanna.fabrikam".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn another_expression_is_previewed_then_applied() -> Result<()> {
+    let world = World::new(&["--host-domain", "*.corp.test"], &[])?;
+    let otto = world.engineer("otto.berg")?;
+    world.engineer("ottoberg")?;
+    let ida = world.engineer("ida.lind")?;
+    let preview = names(&world, &["preview", "--expression", WITHOUT_DOTS])?;
+    assert_eq!(preview["summary"]["people"], 3);
+    assert_eq!((&preview["summary"]["renamed"], &preview["summary"]["collisions"]), (&json!(1), &json!(1)));
+    let of = |someone: &Someone| -> Result<Value> {
+        let people = preview["people"].as_array().context("no people")?;
+        people.iter().find(|person| person["subject"] == someone.oid.as_str()).cloned().context("not there")
+    };
+    let person = of(&ida)?;
+    assert_eq!(
+        (&person["current"], &person["proposed"], &person["problem"]),
+        (&json!("ida.lind"), &json!("idalind"), &Value::Null)
+    );
+    assert_eq!(person["attributes"], json!({ "userPrincipalName": "ida.lind@contoso.test" }));
+    assert_eq!(of(&otto)?["problem"]["code"], "name_taken");
+    assert!(issues(&world, &ida)?.is_empty(), "a preview changed something");
+
+    names(&world, &["apply", "--expression", WITHOUT_DOTS])?;
+    assert_eq!(world.view(&ida.upn)?.posix_name.as_deref(), Some("ida.lind"));
+    assert_eq!(issues(&world, &ida)?[0]["kind"], "rename");
+    let done = names(&world, &["approve", "--all"])?;
+    assert_eq!(done.as_array().map(Vec::len), Some(1), "{done}");
+    assert_eq!(world.view(&ida.upn)?.posix_name.as_deref(), Some("idalind"));
+    assert_eq!(world.view(&otto.upn)?.posix_name.as_deref(), Some("otto.berg"));
+    let wei = world.engineer("Wei.Khan")?;
+    assert_eq!(world.view(&wei.upn)?.posix_name.as_deref(), Some("weikhan"));
+    Ok(())
+}
+
+#[test]
+fn a_name_is_released_in_two_steps() -> Result<()> {
+    let world = World::shared()?;
+    let first = world.engineer("rosalind")?;
+    let in_use = world.ca.command(&["names", "release", "rosalind"])?.refused()?;
+    assert!(in_use.contains("is not gone"), "{in_use}");
+    world.edit(|tenant| tenant.remove_user(&first.oid, true))?;
+    world.provision()?;
+    let second = world.engineer("rosalind")?;
+    assert_eq!(posix_name(&world, &second)?, None);
+    let asked = names(&world, &["release", "rosalind"])?;
+    let word = asked["confirm"].as_str().context("no word")?;
+    world.ca.command(&["names", "release", "rosalind", "--confirm", "wrong"])?.refused()?;
+    assert_eq!(names(&world, &["release", "rosalind", "--confirm", word])?["freed"], true);
+    names(&world, &["assign", &second.oid, "rosalind"])?;
+    assert_eq!(posix_name(&world, &second)?.as_deref(), Some("rosalind"));
+    Ok(())
+}
+
+#[test]
+fn a_number_that_the_directory_gives_twice_is_nobodys() -> Result<()> {
+    let world = World::shared()?;
+    let people: Vec<Someone> = ["twin.one", "twin.two"]
+        .map(|name| Someone { oid: Sim::new_oid().to_string(), upn: format!("{name}@contoso.test") })
+        .into();
+    for someone in &people {
+        let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": someone.upn,
+            "externalId": someone.oid, "active": true,
+            "urn:ietf:params:scim:schemas:extension:sallyport:2.0:User": { "uidNumber": 54_321 } });
+        assert_eq!(world.scim(Method::POST, "/Users", Some(&body))?.status, 201);
+    }
+    for (someone, other) in [(&people[0], &people[1]), (&people[1], &people[0])] {
+        let listed = issues(&world, someone)?;
+        assert_eq!(
+            (&listed[0]["kind"], &listed[0]["with"]),
+            (&json!("conflict"), &json!([other.oid])),
+            "{listed:?}"
+        );
+        let view = world.view(&someone.upn)?;
+        assert_eq!((view.reason.as_deref(), view.uid), (Some("uid_taken"), None));
+    }
+    Ok(())
+}
