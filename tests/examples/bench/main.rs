@@ -9,6 +9,7 @@ mod directory;
 mod load;
 mod local;
 mod names;
+mod preview;
 mod replies;
 mod report;
 mod requests;
