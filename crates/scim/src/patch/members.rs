@@ -1,6 +1,8 @@
 //! Changes of membership. They are the dangerous part of PATCH: what is misread here empties a group or leaves
 //! somebody in it, so everything doubtful is refused.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{MemberChange, Op};
@@ -25,7 +27,10 @@ pub(super) fn change(
             let named = named(filter)?;
             Ok(Some(vec![match op {
                 Op::Remove => MemberChange::Remove(named),
-                Op::Add | Op::Replace => MemberChange::Add(named),
+                Op::Add | Op::Replace => {
+                    same(path, &named, value)?;
+                    MemberChange::Add(named)
+                }
             }]))
         }
         Path::Attr(attr) | Path::Values { attr, .. }
@@ -58,6 +63,17 @@ fn whole(op: Op, value: Option<&Value>) -> Result<Option<MemberChange>, ScimErro
             found.map_or("nothing", type_name)
         ))),
     }
+}
+
+/// A value beside the brackets may name their members once more, and no others: which of the two is meant, nobody
+/// can say.
+fn same(path: &Path, named: &[MemberRef], value: Option<&Value>) -> Result<(), ScimError> {
+    let Some(value) = value else { return Ok(()) };
+    let given = MemberRef::list(value.clone())?;
+    if given.iter().collect::<HashSet<_>>() != named.iter().collect() {
+        return Err(ScimError::InvalidValue(format!("{path}: the value names other members than the path")));
+    }
+    Ok(())
 }
 
 /// Members are rows, so the brackets may say which by id and no more: `value eq "…"`, several joined by `or`.

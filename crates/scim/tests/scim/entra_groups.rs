@@ -179,6 +179,29 @@ fn filters_that_rows_cannot_answer_are_refused() {
 }
 
 #[test]
+fn a_value_beside_brackets_names_the_same_members() {
+    let path = "members[value eq \"a\"]";
+    for op in ["add", "Replace"] {
+        for value in [json!("a"), json!({"value": "a"}), json!([{"$ref": null, "value": "a"}])] {
+            let operation = json!([{"op": op, "path": path, "value": value}]);
+            assert_eq!(patch_members(operation).unwrap(), [MemberChange::Add(refs(&["a"]))], "{value}");
+        }
+        for value in [
+            json!("b"),
+            json!({"value": "b"}),
+            json!([{"value": "a"}, {"value": "b"}]),
+            json!([]),
+            json!({"value": "a", "type": "Group"}),
+            json!({"display": "a"}),
+            json!(7),
+        ] {
+            let refused = patch_members(json!([{"op": op, "path": path, "value": value}])).unwrap_err();
+            assert_eq!((refused.status(), refused.scim_type()), (400, Some("invalidValue")), "{value}");
+        }
+    }
+}
+
+#[test]
 fn replace_members() {
     let all = |ids: &[&str]| vec![MemberChange::ReplaceAll(refs(ids))];
     for operation in [
