@@ -180,6 +180,8 @@ pub(super) fn merge(
     known: Option<&'static Attribute>,
     new: Map<String, Value>,
 ) -> Result<Value, ScimError> {
+    let given: Vec<String> = new.keys().cloned().collect();
+    let former = reference(&old, known).cloned();
     for (name, value) in new {
         let sub = known.and_then(|known| known.sub(&name));
         let fallback = sub.map_or(name.as_str(), |sub| sub.name);
@@ -187,7 +189,33 @@ pub(super) fn merge(
         let value = normal::attribute(sub, value)?;
         set(&mut old, &key, |_| Ok(value))?;
     }
+    forget(&mut old, known, former.as_ref(), &given);
     Ok(Value::Object(old))
+}
+
+/// Whom an object with `$ref` refers to: a manager, say.
+fn reference<'a>(map: &'a Map<String, Value>, known: Option<&'static Attribute>) -> Option<&'a Value> {
+    known?.sub("$ref")?;
+    map.get(key_of(map, "value")?)
+}
+
+/// The address and the name of whom an object referred to before are not those of whom it refers to now.
+fn forget(
+    map: &mut Map<String, Value>,
+    known: Option<&'static Attribute>,
+    former: Option<&Value>,
+    given: &[String],
+) {
+    if former.is_none() || reference(map, known) == former {
+        return;
+    }
+    for name in ["$ref", "display", "displayName"] {
+        if !given.iter().any(|given| given.eq_ignore_ascii_case(name))
+            && let Some(key) = key_of(map, name).map(str::to_owned)
+        {
+            map.remove(&key);
+        }
+    }
 }
 
 /// The new value of an attribute addressed by a sub-attribute, as in `name.familyName`.
@@ -240,6 +268,8 @@ pub(super) fn with_sub(
     let key = key_of(&map, sub).unwrap_or(fallback).to_owned();
     let value = value.filter(|_| op != Op::Remove).unwrap_or_default();
     let value = normal::attribute(attribute, unwrapped(attribute, value))?;
+    let former = reference(&map, known).cloned();
     set(&mut map, &key, |_| Ok(value))?;
+    forget(&mut map, known, former.as_ref(), &[]);
     Ok((!map.is_empty()).then_some(Value::Object(map)))
 }

@@ -280,6 +280,22 @@ fn manager_add_replace_and_remove() {
 }
 
 #[test]
+fn another_manager_does_not_keep_the_address_of_the_former() {
+    let former = json!({"value": "a", "$ref": "https://x.test/Users/a", "displayName": "A"});
+    let stored = User::from_document(object(with(&bare(), json!({ENTERPRISE: {"manager": former}}))));
+    for (path, value, expected) in [
+        ("manager", json!({"value": "b"}), json!({"value": "b"})),
+        ("manager.value", json!("b"), json!({"value": "b"})),
+        ("manager[value eq \"a\"].value", json!("b"), json!({"value": "b"})),
+        ("manager", json!({"value": "b", "$REF": "r"}), json!({"value": "b", "$ref": "r"})),
+        ("manager", json!({"value": "a"}), former.clone()),
+    ] {
+        let after = patch_user(&stored, json!([{"op": "Replace", "path": path, "value": value}])).unwrap();
+        assert_eq!(after[ENTERPRISE]["manager"], expected, "{path} {value}");
+    }
+}
+
+#[test]
 fn manager_removed_in_every_form() {
     let managed =
         User::from_document(object(with(&bare(), json!({ENTERPRISE: {"manager": {"value": "5f0c"}}}))));
