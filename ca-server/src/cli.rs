@@ -151,7 +151,7 @@ pub struct Directory {
     /// Only people in this state: active, suspended, conflict, gone.
     #[arg(long, env = "SALLYPORT_STATE")]
     pub state: Option<UserState>,
-    /// Only people whose state has a reason: flagged, or in conflict.
+    /// Only people who are flagged or in conflict; not those whom the scope leaves out
     #[arg(long, env = "SALLYPORT_PROBLEMS")]
     pub problems: bool,
     /// Leave out so many users and so many groups.

@@ -10,6 +10,7 @@ use sallyport_store::{
 use serde_json::Value;
 
 use super::grants::find_group;
+use super::people;
 use super::upn_link::MAPPING_REMEDY;
 use super::who::find_people;
 use super::{App, AppError};
@@ -138,8 +139,8 @@ fn offer(
 ) -> Result<(), StoreError> {
     let Some(person) = tx.person(id)? else { return Ok(()) };
     let Some(source) = sources.iter().find(|source| source.tenant == person.tenant) else { return Ok(()) };
-    let wanted =
-        query.state.is_none_or(|state| state == person.state) && (!query.problems || person.reason.is_some());
+    let wanted = query.state.is_none_or(|state| state == person.state)
+        && (!query.problems || person.reason.is_some_and(people::is_flag));
     if !wanted || !window.takes() {
         return Ok(());
     }
@@ -183,8 +184,9 @@ fn advice(person: &PersonRow) -> Option<String> {
         (UserState::Active, _) => return None,
         (UserState::Gone, _) => "deleted in the directory; name and uid stay theirs",
         (_, Some(ConflictReason::Link)) => {
-            "flagged: the resource claims another object id than the person's, or two resources claim one; set \
-             externalId right in Entra, or delete the account there if it was made anew, so that it comes as a new person"
+            "flagged: the resource claims another object id than the person's, or two resources claim one; if Entra \
+             sends the wrong externalId, correct it there; if a successor got the account name of somebody who left, \
+             take the old resource away (docs/operations.md, A name that came back)"
         }
         (_, Some(ConflictReason::NoObjectId)) => {
             return Some(format!("externalId is no object id: {MAPPING_REMEDY}"));

@@ -157,7 +157,7 @@ fn link(
 }
 
 /// Out of scope is how things are, not something to look into.
-fn is_flag(reason: ConflictReason) -> bool {
+pub(super) fn is_flag(reason: ConflictReason) -> bool {
     reason != ConflictReason::OutOfScope
 }
 
