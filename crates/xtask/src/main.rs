@@ -30,7 +30,7 @@ struct Cli {
 enum Chore {
     /// Measure: certificates a second beside raw signatures a second, or another part of the work
     Bench {
-        /// certificates, or directory [DIVIDED BY]: an initial provisioning cycle, small and large
+        /// certificates; directory [DIVIDED BY]: an initial provisioning cycle, small and large; or names
         #[arg(trailing_var_arg = true, default_value = "certificates")]
         what: Vec<OsString>,
     },
