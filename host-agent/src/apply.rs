@@ -64,7 +64,7 @@ impl<T: Tools> Hands<'_, T> {
         let seen = self.scan(wanted.uid_ranges());
         let judged = judge(wanted.accounts(), &seen);
         outcome.problems.extend(judged.problems.iter().cloned());
-        let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&judged), self.now);
+        let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&seen.ledger, &judged), self.now);
         self.carry_out(wanted, &seen.ledger, grants, &mut outcome);
         self.prove_sshd(wanted, &mut outcome);
         outcome.sudo_proved |= self.prove_sudo;
@@ -102,7 +102,7 @@ impl<T: Tools> Hands<'_, T> {
         let wanted = &wanted.on_this_host(&seen);
         let judged = judge(wanted.accounts(), &seen);
         let mut plan = plan::removals(wanted, &seen, &judged);
-        let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&judged), self.now);
+        let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&seen.ledger, &judged), self.now);
         for step in grants.steps {
             // Both halves see the same host here, and may both want the same file gone.
             if !plan.steps.contains(&step) {
@@ -140,10 +140,14 @@ impl<T: Tools> Hands<'_, T> {
     }
 
     /// Asks other name services about accounts that are to be made, and about no other.
-    fn elsewhere(&self, judged: &Judged<'_>) -> BTreeMap<PosixName, Elsewhere> {
+    fn elsewhere(&self, ledger: &Ledger, judged: &Judged<'_>) -> BTreeMap<PosixName, Elsewhere> {
         let new = judged.allowed.iter().filter(|(_, standing)| *standing == Standing::Absent);
         let ask = |(account, _): &(&sallyport_protocol::Account, Standing)| {
-            let holder = self.tools.user_elsewhere(&account.name, account.uid.value())?;
+            let holder = self.tools.user_elsewhere(
+                &account.name,
+                account.uid.value(),
+                ledger.gid_of(account).value(),
+            )?;
             Some((account.name.clone(), holder))
         };
         new.filter_map(ask).collect()
@@ -178,7 +182,7 @@ impl<T: Tools> Hands<'_, T> {
             Step::EndSessions { people } => self.end_sessions(people),
             Step::InstallDropIn { bytes } => self.install_drop_in(wanted, bytes),
             Step::MakeHome { name, .. } if absent.contains(name) => Ok(()),
-            Step::MakeHome { name, uid } => self.make_home(name, *uid),
+            Step::MakeHome { name, uid, gid } => self.make_home(name, *uid, *gid),
             Step::NarrowSudo { bytes, .. } => self.narrow_sudo(bytes),
             Step::RemovePrincipals { name } => self.remove_principals(name),
             Step::RemoveSudo => self.remove_sudo(),

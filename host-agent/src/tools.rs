@@ -21,7 +21,7 @@ pub(crate) use run::{Output, PATH, run};
 /// Texts in errors are what the program said, one line.
 pub(crate) trait Tools {
     /// Who answers to the name or the number beyond the local files (LDAP, sssd, systemd).
-    fn user_elsewhere(&self, name: &PosixName, uid: u32) -> Option<Elsewhere>;
+    fn user_elsewhere(&self, name: &PosixName, uid: u32, gid: u32) -> Option<Elsewhere>;
     fn gid_is_free(&self, gid: u32) -> bool;
 
     fn has_visudo(&self) -> bool;
@@ -57,5 +57,9 @@ pub(crate) trait Tools {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Elsewhere {
     Name(String),
-    Number(String),
+    /// The uid or the gid.
+    Number {
+        number: u32,
+        who: String,
+    },
 }

@@ -34,6 +34,8 @@ pub(crate) struct Rename {
 pub(crate) struct NewAccount {
     pub(crate) name: PosixName,
     pub(crate) uid: Uid,
+    /// Of the account's own group.
+    pub(crate) gid: Uid,
     pub(crate) label: String,
     pub(crate) shell: String,
 }
@@ -121,9 +123,11 @@ fn refusal(view: &View<'_>, ledger: &Ledger, account: &NewAccount) -> Option<Str
         (Standing::Adopted | Standing::Ours { .. } | Standing::Renamed { .. }, _) => {
             Some("the account is there already".into())
         }
-        (Standing::Absent, Some(entry)) if entry.uid == account.uid => view
-            .holder(account.uid.value(), &account.name)
-            .map(|holder| format!("its number belongs to {holder}")),
+        (Standing::Absent, Some(entry)) if entry.uid == account.uid && entry.gid() == account.gid => {
+            let holder = |number: Uid| view.holder(number.value(), &account.name);
+            let holder = holder(account.uid).or_else(|| holder(account.gid));
+            holder.map(|holder| format!("its number belongs to {holder}"))
+        }
         (Standing::Absent, _) => Some("the account is not in our ledger".into()),
     }
 }
@@ -229,11 +233,11 @@ fn shadow_row(name: &[u8], expiry: &[u8], today: i64) -> Vec<u8> {
 
 fn add_accounts(files: &mut AccountFiles, create: &[&NewAccount], today: i64) {
     let passwd = |account: &&NewAccount| {
-        let NewAccount { name, uid, shell, .. } = account;
-        format!("{name}:x:{uid}:{uid}:{}:/home/{name}:{shell}", clean_label(&account.label)).into_bytes()
+        let NewAccount { name, uid, gid, shell, .. } = account;
+        format!("{name}:x:{uid}:{gid}:{}:/home/{name}:{shell}", clean_label(&account.label)).into_bytes()
     };
     files.passwd.insert(create.iter().map(passwd).collect());
-    files.group.insert(create.iter().map(|a| format!("{}:x:{}:", a.name, a.uid).into_bytes()).collect());
+    files.group.insert(create.iter().map(|a| format!("{}:x:{}:", a.name, a.gid).into_bytes()).collect());
     files.shadow.insert(create.iter().map(|a| shadow_row(a.name.as_str().as_bytes(), b"", today)).collect());
     if let Some(gshadow) = &mut files.gshadow {
         gshadow.insert(create.iter().map(|a| format!("{}:*::", a.name).into_bytes()).collect());

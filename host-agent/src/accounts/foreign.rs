@@ -6,19 +6,22 @@ use sallyport_domain::{PosixName, Uid, UidRange};
 use sallyport_protocol::LocalNames;
 
 use super::view::field;
-use super::{AccountFiles, Ledger};
+use super::{AccountFiles, Entry, Ledger};
 
 /// Names and numbers of rows that we did not make. Reserved names are nobody's anyway and are left out.
 pub(crate) fn foreign(files: &AccountFiles, ledger: &Ledger, ranges: &[UidRange]) -> LocalNames {
     let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::new());
-    for (table, number) in [(&files.passwd, field::UID), (&files.group, field::GROUP_GID)] {
+    let uid: fn(&Entry) -> Uid = |entry| entry.uid;
+    for (table, number, made) in
+        [(&files.passwd, field::UID, uid), (&files.group, field::GROUP_GID, Entry::gid)]
+    {
         for row in table.rows() {
             let number = row.number(number);
             let ours = ledger.entry_of(row.name());
             if ours.is_none() {
                 names.extend(posix_name(row.name()).filter(|name| !name.is_reserved()));
             }
-            if ours.is_none_or(|entry| number != Some(entry.uid.value())) {
+            if ours.is_none_or(|entry| number != Some(made(entry).value())) {
                 ids.extend(number.filter(|number| ranges.iter().any(|range| range.contains(*number))));
             }
         }

@@ -13,6 +13,12 @@ const DEEPEST: usize = 8;
 const MOST_ENTRIES: usize = 1_000;
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HomeError {
     #[error("{} belongs to uid {owner}, so it was left alone", path.display())]
@@ -31,11 +37,11 @@ pub(crate) enum HomeError {
 ///
 /// It is built under another name, belongs to root until it is whole, and is then renamed: the person sees all of it
 /// or nothing, and has no way in while root copies.
-pub(crate) fn make(paths: &Paths, name: &PosixName, owner: u32) -> Result<(), HomeError> {
+pub(crate) fn make(paths: &Paths, name: &PosixName, owner: Owner) -> Result<(), HomeError> {
     let home = paths.homes().join(name.as_str());
     match fs::symlink_metadata(&home) {
         Ok(metadata) if !metadata.is_dir() => return Err(HomeError::NotDirectory(home)),
-        Ok(metadata) if metadata.uid() != owner => {
+        Ok(metadata) if metadata.uid() != owner.uid => {
             return Err(HomeError::Foreign { path: home, owner: metadata.uid() });
         }
         Ok(_) => return Ok(()),
@@ -45,7 +51,7 @@ pub(crate) fn make(paths: &Paths, name: &PosixName, owner: u32) -> Result<(), Ho
     build(&paths.skeleton(), &building, &home, owner).map_err(|source| HomeError::Io { path: home, source })
 }
 
-fn build(skeleton: &Path, building: &Path, home: &Path, owner: u32) -> io::Result<()> {
+fn build(skeleton: &Path, building: &Path, home: &Path, owner: Owner) -> io::Result<()> {
     if let Some(parent) = home.parent() {
         DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
     }
@@ -58,11 +64,11 @@ fn build(skeleton: &Path, building: &Path, home: &Path, owner: u32) -> io::Resul
     if skeleton.is_dir() {
         copy_tree(skeleton, building, owner, DEEPEST, &mut left)?;
     }
-    std::os::unix::fs::lchown(building, Some(owner), Some(owner))?;
+    std::os::unix::fs::lchown(building, Some(owner.uid), Some(owner.gid))?;
     fs::rename(building, home)
 }
 
-fn copy_tree(from: &Path, to: &Path, owner: u32, depth: usize, left: &mut usize) -> io::Result<()> {
+fn copy_tree(from: &Path, to: &Path, owner: Owner, depth: usize, left: &mut usize) -> io::Result<()> {
     let depth = depth.checked_sub(1).ok_or_else(|| io::Error::other("the skeleton is too deep"))?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -80,7 +86,7 @@ fn copy_tree(from: &Path, to: &Path, owner: u32, depth: usize, left: &mut usize)
         } else {
             continue;
         }
-        std::os::unix::fs::lchown(&target, Some(owner), Some(owner))?;
+        std::os::unix::fs::lchown(&target, Some(owner.uid), Some(owner.gid))?;
     }
     Ok(())
 }
@@ -105,8 +111,8 @@ fn copy_file(source: &Path, target: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn me() -> u32 {
-        nix::unistd::getuid().as_raw()
+    fn me() -> Owner {
+        Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() }
     }
 
     fn host() -> (tempfile::TempDir, Paths) {
@@ -138,7 +144,7 @@ mod tests {
         fs::write(home.join("work"), "mine").unwrap();
         make(&paths, &"ada".parse().unwrap(), me()).unwrap();
         assert!(!home.join(".profile").exists());
-        let other = make(&paths, &"ada".parse().unwrap(), me() + 1);
+        let other = make(&paths, &"ada".parse().unwrap(), Owner { uid: me().uid + 1, ..me() });
         assert!(matches!(other, Err(HomeError::Foreign { .. })));
         assert_eq!(fs::read(home.join("work")).unwrap(), b"mine");
     }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sallyport_domain::{PosixName, Uid, UserId};
+use sallyport_protocol::Account;
 use serde::{Deserialize, Serialize};
 
 /// Which accounts we made, and for whom. An entry is written before its account and never taken out: a name and a
@@ -19,10 +20,24 @@ pub(crate) struct Ledger {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Entry {
     pub(crate) uid: Uid,
+    /// Of the account's own group, where it is another number than the uid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gid: Option<Uid>,
     /// `None`: the ledger was built anew from the account files, and nothing told for whom the account was made. Then
     /// it is nobody's until something does.
     pub(crate) user: Option<UserId>,
     pub(crate) created_at: Timestamp,
+}
+
+impl Entry {
+    pub(crate) fn gid(&self) -> Uid {
+        self.gid.unwrap_or(self.uid)
+    }
+
+    /// Whether the number is the account's, as uid or as gid.
+    pub(crate) fn has(&self, number: Uid) -> bool {
+        self.uid == number || self.gid() == number
+    }
 }
 
 impl Ledger {
@@ -38,6 +53,11 @@ impl Ledger {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&PosixName, &Entry)> {
         self.accounts.iter()
+    }
+
+    /// The gid that the account's own group has or is to get: one that was made keeps the number that it was made with.
+    pub(crate) fn gid_of(&self, account: &Account) -> Uid {
+        self.entry(&account.name).map_or_else(|| account.gid(), Entry::gid)
     }
 
     /// Notes an account that is about to be made. An existing entry stays.

@@ -25,10 +25,10 @@ use crate::paths::Paths;
 
 pub(crate) use edit::{Changes, NewAccount, Rename};
 pub(crate) use foreign::foreign;
-pub(crate) use home::{HomeError, make as make_home};
+pub(crate) use home::{HomeError, Owner, make as make_home};
 pub(crate) use ledger::{Entry, Ledger};
 pub(crate) use rebuild::{Witness, rebuild};
-pub(crate) use strays::strays;
+pub(crate) use strays::{own_gid, strays};
 pub(crate) use system_names::system_names;
 pub(crate) use view::{Standing, View};
 

@@ -8,13 +8,14 @@ use super::{Entry, Ledger};
 /// For whom an account was made, as far as something on the host still tells: by name, and the uid where it is told.
 pub(crate) type Witness = BTreeMap<PosixName, (Option<Uid>, UserId)>;
 
-/// Takes these accounts into the ledger, and gives entries without a person theirs. Each witness is heard in turn; who
+/// Takes these accounts into the ledger, and gives entries without a person theirs. `gid` tells an account's own group. Each witness is heard in turn; who
 /// knows the name under another uid is no witness.
 ///
 /// What changed, for people to read.
 pub(crate) fn rebuild(
     ledger: &mut Ledger,
     strays: &[(PosixName, Uid)],
+    gid: impl Fn(&PosixName) -> Option<Uid>,
     witnesses: &[Witness],
     now: Timestamp,
 ) -> Vec<String> {
@@ -28,7 +29,8 @@ pub(crate) fn rebuild(
     let mut said = Vec::new();
     for (name, uid) in strays {
         let user = person(name, *uid);
-        ledger.intend(name, Entry { uid: *uid, user, created_at: now });
+        let gid = gid(name).filter(|gid| gid != uid);
+        ledger.intend(name, Entry { uid: *uid, gid, user, created_at: now });
         said.push(match user {
             Some(user) => format!("{name} with uid {uid} is ours, made for u:{user}"),
             None => format!("{name} with uid {uid} is ours; for whom it was made, nothing here tells"),
@@ -66,15 +68,18 @@ mod tests {
         let written: Witness = [(name("ada"), (None, user(9))), (name("bob"), (None, user(2)))].into();
         let mut ledger = Ledger::default();
         let strays = [(name("ada"), uid(70_001)), (name("bob"), uid(70_002)), (name("cyd"), uid(70_003))];
-        let said = rebuild(&mut ledger, &strays, &[signed, written], at(NOW));
+        let gid = |of: &PosixName| (*of == name("ada")).then(|| uid(80_001));
+        let said = rebuild(&mut ledger, &strays, gid, &[signed, written], at(NOW));
         assert_eq!(said.len(), 3);
+        assert_eq!(ledger.entry(&name("ada")).unwrap().gid(), uid(80_001));
+        assert_eq!(ledger.entry(&name("bob")).unwrap().gid(), uid(70_002));
         let person = |ledger: &Ledger, of: &str| ledger.entry(&name(of)).unwrap().user;
         assert_eq!(person(&ledger, "ada"), Some(user(1)));
         assert_eq!(person(&ledger, "bob"), Some(user(2)));
         assert_eq!(person(&ledger, "cyd"), None);
         // A later word tells whose it is, and takes nobody's away.
         let later: Witness = ["ada", "bob", "cyd"].map(|of| (name(of), (None, user(7)))).into();
-        assert_eq!(rebuild(&mut ledger, &[], &[later], at(NOW)).len(), 1);
+        assert_eq!(rebuild(&mut ledger, &[], gid, &[later], at(NOW)).len(), 1);
         assert_eq!(person(&ledger, "cyd"), Some(user(7)));
         assert_eq!(person(&ledger, "ada"), Some(user(1)));
     }

@@ -5,6 +5,12 @@ use sallyport_domain::{PosixName, Uid, UidRange};
 use super::view::field;
 use super::{AccountFiles, Ledger, MARKER_GROUP};
 
+/// The gid of the group that bears the account's name.
+pub(crate) fn own_gid(files: &AccountFiles, name: &PosixName) -> Option<Uid> {
+    let row = files.group.rows().find(|row| row.name() == name.as_str().as_bytes())?;
+    Uid::try_from(row.number(field::GROUP_GID)?).ok()
+}
+
 /// Accounts with our marks in the account files that the ledger does not know: it was lost, or an older one stands in
 /// its place. They are not ours to change, and somebody has to be told.
 pub(crate) fn strays(files: &AccountFiles, ledger: &Ledger, ranges: &[UidRange]) -> Vec<(PosixName, Uid)> {

@@ -35,7 +35,7 @@ fn ledger(accounts: &[(&str, u32)]) -> Ledger {
         let user = UserId::generate(now, &mut ChaCha8Rng::from_seed(SEED));
         ledger.intend(
             &name(account),
-            Entry { uid: Uid::try_from(*uid).unwrap(), user: Some(user), created_at: now },
+            Entry { uid: Uid::try_from(*uid).unwrap(), gid: None, user: Some(user), created_at: now },
         );
     }
     ledger
@@ -45,6 +45,7 @@ fn account(account: &str, uid: u32) -> NewAccount {
     NewAccount {
         name: name(account),
         uid: Uid::try_from(uid).unwrap(),
+        gid: Uid::try_from(uid).unwrap(),
         label: "Ada:\nL,".into(),
         shell: "/bin/bash".into(),
     }
@@ -326,4 +327,70 @@ fn what_is_local_and_not_ours_is_told() {
     // Eve's row is not the one that was made for her, so its number is somebody's.
     let ids: Vec<u32> = local.ids.iter().map(|id| id.value()).collect();
     assert_eq!(ids, [70_003, 70_004, 70_009, 99_999]);
+}
+
+/// Ada with uid 70001, whose own group has the gid 80001.
+fn with_own_gid() -> (Ledger, Changes) {
+    let gid = Uid::try_from(80_001).unwrap();
+    let mut known = Ledger::default();
+    let entry = *ledger(&[("ada", 70_001)]).entry(&name("ada")).unwrap();
+    known.intend(&name("ada"), Entry { gid: Some(gid), ..entry });
+    let ada = NewAccount { gid, ..account("ada", 70_001) };
+    (known, Changes { create: vec![ada], ..Changes::default() })
+}
+
+#[test]
+fn a_gid_of_its_own_stands_in_passwd_and_group_and_is_ours() {
+    let (ledger, changes) = with_own_gid();
+    let (made, withheld) = edited(&files(), &ledger, &changes);
+    assert!(withheld.is_empty());
+    assert!(text(&made.passwd).contains("\nada:x:70001:80001:"));
+    assert!(text(&made.group).contains("\nada:x:80001:\n"));
+    assert_eq!(View::new(&made, &ledger).standing(&name("ada")), Standing::Ours { suspended: false });
+    assert!(foreign(&made, &ledger, &[sallyport_domain::UidRange::DEFAULT]).ids.is_empty());
+    // Where only the group was written, the next run finishes.
+    let killed = AccountFiles { passwd: files().passwd, ..made.clone() };
+    let (finished, withheld) = edited(&killed, &ledger, &changes);
+    assert!(withheld.is_empty());
+    assert_eq!(finished.passwd, made.passwd);
+    // A group of that name with another gid is not what we made: its number is somebody's.
+    let moved = Table::parse(text(&made.group).replace("ada:x:80001:", "ada:x:70001:").as_bytes());
+    let moved = AccountFiles { passwd: files().passwd, group: moved, ..made };
+    assert!(matches!(View::new(&moved, &ledger).standing(&name("ada")), Standing::Foreign(_)));
+    let ids = foreign(&moved, &ledger, &[sallyport_domain::UidRange::DEFAULT]).ids;
+    assert_eq!(ids.iter().map(|id| id.value()).collect::<Vec<_>>(), [70_001]);
+}
+
+#[test]
+fn a_gid_that_somebody_else_has_withholds_the_account() {
+    let (ledger, changes) = with_own_gid();
+    let mut taken = files();
+    taken.group.insert(vec![b"team:x:80001:frank".to_vec()]);
+    let (unchanged, withheld) = edited(&taken, &ledger, &changes);
+    assert_eq!((unchanged, withheld), (taken, vec!["ada".to_owned()]));
+}
+
+#[test]
+fn a_renamed_account_keeps_its_gid() {
+    let (mut ledger, changes) = with_own_gid();
+    let (made, _) = edited(&files(), &ledger, &changes);
+    let entry = *ledger.entry(&name("ada")).unwrap();
+    ledger.intend(&name("lovelace"), entry);
+    let rename = Rename { from: name("ada"), to: name("lovelace") };
+    let (renamed, withheld) = edited(&made, &ledger, &Changes { rename: vec![rename], ..Changes::default() });
+    assert!(withheld.is_empty());
+    assert!(text(&renamed.passwd).contains("\nlovelace:x:70001:80001:"));
+    assert!(text(&renamed.group).contains("\nlovelace:x:80001:\n"));
+}
+
+#[test]
+fn a_ledger_from_before_there_were_gids_reads_as_gid_is_uid() {
+    let old = ledger(&[("ada", 70_001)]);
+    let json = serde_json::to_string(&old).unwrap();
+    assert!(!json.contains("gid"), "{json}");
+    let read: Ledger = serde_json::from_str(&json).unwrap();
+    assert_eq!(read.entry(&name("ada")).unwrap().gid().value(), 70_001);
+    let (new, _) = with_own_gid();
+    let again: Ledger = serde_json::from_str(&serde_json::to_string(&new).unwrap()).unwrap();
+    assert_eq!(again.entry(&name("ada")).unwrap().gid().value(), 80_001);
 }

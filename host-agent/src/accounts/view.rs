@@ -97,7 +97,7 @@ impl<'a> View<'a> {
         let entry = self.ledger.entry(name);
         match (self.users.get(key).map(Vec::as_slice), entry) {
             (None, None) => self.standing_of_group_alone(key),
-            (None, Some(entry)) => self.standing_of_remains(key, entry.uid.value()),
+            (None, Some(entry)) => self.standing_of_remains(key, entry.gid().value()),
             (Some([Some(uid)]), Some(entry)) if *uid == entry.uid.value() => self.standing_of_marked(key),
             (Some([_]), Some(entry)) => Standing::Foreign(format!(
                 "the account has another uid than the {} that we gave it",
@@ -121,10 +121,10 @@ impl<'a> View<'a> {
     }
 
     /// No passwd row, but we have known the name: what is left in group and shadow is ours when the gid is.
-    fn standing_of_remains(&self, key: &[u8], uid: u32) -> Standing {
+    fn standing_of_remains(&self, key: &[u8], ours: u32) -> Standing {
         match self.groups.get(key).map(Vec::as_slice) {
             None => Standing::Absent,
-            Some([Some(gid)]) if *gid == uid => Standing::Absent,
+            Some([Some(gid)]) if *gid == ours => Standing::Absent,
             Some(_) => Standing::Foreign("a group of that name is here with another gid".into()),
         }
     }

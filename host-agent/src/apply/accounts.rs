@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sallyport_domain::{PosixName, Uid};
 
 use super::{Hands, StepResult};
-use crate::accounts::{self, Changes, Entry, HomeError, Ledger, make_home};
+use crate::accounts::{self, Changes, Entry, HomeError, Ledger, Owner, make_home};
 use crate::plan::{self, Adopted, Person, Wanted};
 use crate::problem::{Code, Problem};
 use crate::tools::Tools;
@@ -44,7 +44,7 @@ impl<T: Tools> Hands<'_, T> {
     ) -> StepResult {
         let mut noted = self.state.ledger().unwrap_or_else(|_| ledger.clone());
         for Adopted { name, uid, user } in accounts {
-            noted.adopt(name, Entry { uid: *uid, user: Some(*user), created_at: self.now });
+            noted.adopt(name, Entry { uid: *uid, gid: None, user: Some(*user), created_at: self.now });
         }
         self.state.save_ledger(self.disk, &noted).map_err(|error| {
             absent.extend(accounts.iter().map(|account| account.name.clone()));
@@ -95,8 +95,9 @@ impl<T: Tools> Hands<'_, T> {
         }
     }
 
-    pub(super) fn make_home(&self, name: &PosixName, uid: Uid) -> StepResult {
-        make_home(self.paths, name, uid.value()).map_err(|error| {
+    pub(super) fn make_home(&self, name: &PosixName, uid: Uid, gid: Uid) -> StepResult {
+        let owner = Owner { uid: uid.value(), gid: gid.value() };
+        make_home(self.paths, name, owner).map_err(|error| {
             let code =
                 if matches!(error, HomeError::Io { .. }) { Code::StepFailed } else { Code::HomeForeign };
             Problem::caused(code, &error)

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use sallyport_client::SystemClock;
 use sallyport_domain::{Clock, PosixName, UidRange, UserId};
 
-use crate::accounts::{AccountFiles, Ledger, Witness, rebuild, strays};
+use crate::accounts::{AccountFiles, Ledger, Witness, own_gid, rebuild, strays};
 use crate::agent::Agent;
 use crate::disk;
 use crate::lock::AgentLock;
@@ -28,7 +28,8 @@ pub(super) fn recover(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
     let names = strays.iter().map(|(name, _)| name);
     let nobodys = ledger.iter().filter(|(_, entry)| entry.user.is_none()).map(|(name, _)| name);
     let written: Witness = names.chain(nobodys).filter_map(|name| written(agent, name)).collect();
-    let said = rebuild(&mut ledger, &strays, &[signed, written], SystemClock.now());
+    let said =
+        rebuild(&mut ledger, &strays, |name| own_gid(&files, name), &[signed, written], SystemClock.now());
     for line in &said {
         println!("{line}");
     }

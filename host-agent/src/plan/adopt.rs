@@ -30,7 +30,7 @@ fn resolve(account: &Account, local: &PosixName, seen: &Seen) -> Account {
         Err(_) => seen.ledger.adopted_entry(local).map(|entry| entry.uid),
     };
     match uid {
-        Some(uid) => Account { name: local.clone(), uid, ..account.clone() },
+        Some(uid) => Account { name: local.clone(), uid, gid: None, ..account.clone() },
         None => Account { adopt: None, ..account.clone() },
     }
 }

@@ -58,8 +58,10 @@ fn held_elsewhere(account: &Account, holder: &Elsewhere) -> Problem {
         Elsewhere::Name(what) => {
             Problem::new(Code::NameTaken, format!("{name} is withheld: {what} has that name"))
         }
-        Elsewhere::Number(who) => {
-            Problem::new(Code::UidConflict, format!("{name} is withheld: its uid {uid} belongs to {who}"))
+        Elsewhere::Number { number, who } => {
+            let kind = if *number == uid.value() { "uid" } else { "gid" };
+            let detail = format!("{name} is withheld: its {kind} {number} belongs to {who}");
+            Problem::new(Code::UidConflict, detail)
         }
     }
 }
@@ -72,6 +74,7 @@ fn edit_accounts(wanted: &Wanted, seen: &Seen, granted: &[&(&Account, Standing)]
             Standing::Absent => changes.create.push(NewAccount {
                 name: account.name.clone(),
                 uid: account.uid,
+                gid: seen.ledger.gid_of(account),
                 label: account.label.clone(),
                 shell: wanted.abilities.shell.clone(),
             }),
@@ -96,7 +99,9 @@ pub(crate) fn intentions(
     let mut intended = ledger.clone();
     for new in &changes.create {
         if let Some(account) = wanted.accounts.iter().find(|account| account.name == new.name) {
-            intended.intend(&new.name, Entry { uid: new.uid, user: Some(account.user), created_at: now });
+            let gid = Some(new.gid).filter(|gid| *gid != new.uid);
+            let entry = Entry { uid: new.uid, gid, user: Some(account.user), created_at: now };
+            intended.intend(&new.name, entry);
         }
     }
     for Rename { from, to } in &changes.rename {
@@ -124,7 +129,11 @@ fn make_homes(seen: &Seen, granted: &[&(&Account, Standing)], plan: &mut Plan) {
             continue;
         }
         match seen.homes.get(account.name.as_str()) {
-            None => plan.steps.push(Step::MakeHome { name: account.name.clone(), uid: account.uid }),
+            None => plan.steps.push(Step::MakeHome {
+                name: account.name.clone(),
+                uid: account.uid,
+                gid: seen.ledger.gid_of(account),
+            }),
             Some(owner) if *owner != account.uid.value() => plan.problems.push(Problem::new(
                 Code::HomeForeign,
                 format!("/home/{} belongs to uid {owner}, so it was left alone", account.name),

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use sallyport_domain::PosixName;
+use sallyport_domain::{PosixName, Uid};
 use sallyport_protocol::Account;
 
 use crate::accounts::{Standing, View};
@@ -14,7 +14,7 @@ pub(crate) struct Judged<'a> {
     pub(crate) problems: Vec<Problem>,
 }
 
-/// A wanted account is withheld when its name or uid is somebody else's here; the others proceed. Without sound
+/// A wanted account is withheld when its name, uid or gid is somebody else's here; the others proceed. Without sound
 /// account files whoever has access keeps it and nobody new gets it: what is unknown neither wipes nor grants.
 pub(crate) fn judge<'a>(accounts: &'a [Account], seen: &Seen) -> Judged<'a> {
     let mut judged = Judged { allowed: Vec::new(), problems: Vec::new() };
@@ -39,25 +39,34 @@ pub(crate) fn judge<'a>(accounts: &'a [Account], seen: &Seen) -> Judged<'a> {
     judged
 }
 
-/// How often each name and uid stands in the snapshot.
+/// How often each name and number stands in the snapshot. Uids and gids are one space, as for the CA.
 struct Twice<'a> {
     names: HashMap<&'a PosixName, usize>,
-    uids: HashMap<u32, usize>,
+    numbers: HashMap<Uid, usize>,
 }
 
 impl<'a> Twice<'a> {
     fn new(accounts: &'a [Account]) -> Self {
-        let mut twice = Self { names: HashMap::new(), uids: HashMap::new() };
+        let mut twice = Self { names: HashMap::new(), numbers: HashMap::new() };
         for account in accounts {
             *twice.names.entry(&account.name).or_default() += 1;
-            *twice.uids.entry(account.uid.value()).or_default() += 1;
+            for (number, _) in numbers(account.uid, account.gid()) {
+                *twice.numbers.entry(number).or_default() += 1;
+            }
         }
         twice
     }
 
     fn is_twice(&self, account: &Account) -> bool {
-        self.names.get(&account.name) != Some(&1) || self.uids.get(&account.uid.value()) != Some(&1)
+        self.names.get(&account.name) != Some(&1)
+            || numbers(account.uid, account.gid()).any(|(number, _)| self.numbers.get(&number) != Some(&1))
     }
+}
+
+/// The numbers of an account, each once, and what it is called.
+fn numbers(uid: Uid, gid: Uid) -> impl Iterator<Item = (Uid, &'static str)> {
+    let group = (gid != uid).then_some((gid, "gid"));
+    std::iter::once((uid, "uid")).chain(group)
 }
 
 fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -> Result<Standing, Problem> {
@@ -70,7 +79,7 @@ fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -
         return withheld(Code::NameReserved, "the name is reserved for the system");
     }
     if twice.is_twice(account) {
-        return withheld(Code::NameTaken, "its name or uid stands in the snapshot more than once");
+        return withheld(Code::NameTaken, "its name, uid or gid stands in the snapshot more than once");
     }
     if let Some(entry) = seen.ledger.entry(name) {
         match entry.user {
@@ -84,11 +93,10 @@ fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -
         if entry.uid != *uid {
             return withheld(Code::UidConflict, &format!("the account was made with uid {}", entry.uid));
         }
-    } else if let Some((other, _)) =
-        seen.ledger.iter().find(|(_, entry)| entry.uid == *uid && entry.user != Some(*user))
-    {
-        return withheld(Code::UidConflict, &format!("its uid {uid} was given to {other}"));
+    } else if let Some((other, number, kind)) = given(account, seen) {
+        return withheld(Code::UidConflict, &format!("its {kind} {number} was given to {other}"));
     }
+    let gid = seen.ledger.gid_of(account);
     match view.standing(name) {
         Standing::Foreign(why) => withheld(Code::NameTaken, &why),
         Standing::Absent if seen.system_names.contains(name.as_str()) => {
@@ -97,10 +105,21 @@ fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -
         Standing::Absent => match view.holder(uid.value(), name) {
             Some(_) if let Some(from) = view.renamed(name, *uid, *user) => Ok(Standing::Renamed { from }),
             Some(holder) => withheld(Code::UidConflict, &format!("its uid {uid} belongs to {holder}")),
-            None => Ok(Standing::Absent),
+            None => match view.holder(gid.value(), name) {
+                Some(holder) => withheld(Code::UidConflict, &format!("its gid {gid} belongs to {holder}")),
+                None => Ok(Standing::Absent),
+            },
         },
         ours => Ok(ours),
     }
+}
+
+/// Which number of the account another person's entry has.
+fn given<'a>(account: &Account, seen: &'a Seen) -> Option<(&'a PosixName, Uid, &'static str)> {
+    seen.ledger.iter().filter(|(_, entry)| entry.user != Some(account.user)).find_map(|(other, entry)| {
+        let taken = numbers(account.uid, account.gid()).find(|(number, _)| entry.has(*number));
+        taken.map(|(number, kind)| (other, number, kind))
+    })
 }
 
 /// An account that stands here and was given to the person: theirs, unless it is the system's or another person's.
@@ -110,7 +129,7 @@ fn adopted(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -
         Err(Problem::new(Code::AdoptionRefused, format!("the local account {name} is not given away: {why}")))
     };
     if twice.is_twice(account) {
-        return withheld("its name or uid stands in the snapshot more than once");
+        return withheld("its name, uid or gid stands in the snapshot more than once");
     }
     if view.uid_of(name) != Some(uid.value()) {
         return withheld("it is the system's, or stands in /etc/passwd more than once");

@@ -2,7 +2,7 @@ use std::fmt;
 
 use sallyport_domain::{PosixName, Uid, UserId};
 
-use crate::accounts::Changes;
+use crate::accounts::{Changes, NewAccount};
 use crate::sudo::Rule;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,7 +27,7 @@ pub(crate) enum Step {
     EditAccounts { changes: Changes },
     EndSessions { people: Vec<Person> },
     InstallDropIn { bytes: Vec<u8> },
-    MakeHome { name: PosixName, uid: Uid },
+    MakeHome { name: PosixName, uid: Uid, gid: Uid },
     NarrowSudo { bytes: Vec<u8>, rules: Vec<Rule> },
     RemovePrincipals { name: String },
     RemoveSudo,
@@ -52,7 +52,7 @@ impl fmt::Display for Step {
                 write!(f, "end what runs of {}", list(people.iter().map(|person| &person.name)))
             }
             Self::InstallDropIn { .. } => f.write_str("install the sshd drop-in, check it, reload sshd"),
-            Self::MakeHome { name, uid } => write!(f, "make /home/{name} for uid {uid}"),
+            Self::MakeHome { name, uid, .. } => write!(f, "make /home/{name} for uid {uid}"),
             Self::NarrowSudo { rules, .. } => {
                 write!(f, "take sudo away from all but {}", list(rules.iter().map(|rule| &rule.name)))
             }
@@ -78,7 +78,9 @@ impl fmt::Display for Step {
 fn edit(f: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result {
     let mut parts = Vec::new();
     for account in &changes.create {
-        parts.push(format!("create the account {} with uid {}", account.name, account.uid));
+        let NewAccount { name, uid, gid, .. } = account;
+        let group = if gid == uid { String::new() } else { format!(" and gid {gid}") };
+        parts.push(format!("create the account {name} with uid {uid}{group}"));
     }
     for rename in &changes.rename {
         parts.push(format!("rename the account {} to {}", rename.from, rename.to));

@@ -3,7 +3,7 @@ use std::fs;
 use crate::accounts::{Entry, Ledger};
 use crate::disk::Disk;
 use crate::problem::Code;
-use crate::testing::{LEASE, NOW, TestHost, account, at, content, user, wanted, wanted_content};
+use crate::testing::{LEASE, NOW, TestHost, account, at, content, read, user, wanted, wanted_content};
 use crate::tools::Elsewhere;
 
 fn codes(host: &TestHost, wanted: &super::Wanted) -> Vec<Code> {
@@ -154,10 +154,14 @@ fn each_withheld_account_has_its_reason_and_the_others_proceed() {
     fs::create_dir_all(host.paths.at("usr/lib/sysusers.d")).unwrap();
     fs::write(host.paths.at("usr/lib/sysusers.d/x.conf"), "u quirkd -\n").unwrap();
     host.tools.elsewhere.insert("lena".into(), Elsewhere::Name("a user".into()));
-    host.tools.elsewhere.insert("cyd".into(), Elsewhere::Number("somebody".into()));
+    host.tools.elsewhere.insert("cyd".into(), Elsewhere::Number { number: 70_001, who: "somebody".into() });
     let mut ledger = Ledger::default();
-    let entry =
-        |uid: u32, seed| Entry { uid: uid.try_into().unwrap(), user: Some(user(seed)), created_at: at(NOW) };
+    let entry = |uid: u32, seed| Entry {
+        uid: uid.try_into().unwrap(),
+        gid: None,
+        user: Some(user(seed)),
+        created_at: at(NOW),
+    };
     ledger.intend(&"old".parse().unwrap(), entry(70_009, 1));
     ledger.intend(&"moved".parse().unwrap(), entry(70_011, 10));
     host.state.save_ledger(&Disk::new(), &ledger).unwrap();
@@ -221,4 +225,57 @@ fn without_sudo_the_rest_goes_on() {
     wanted.abilities.has_visudo = false;
     assert_eq!(codes(&host, &wanted), [Code::SudoMissing]);
     assert!(host.steps(&wanted, NOW).contains(&"write the principals of ada".to_owned()));
+}
+
+fn with_gid(name: &str, uid: u32, gid: u32) -> sallyport_protocol::Account {
+    sallyport_protocol::Account { gid: Some(gid.try_into().unwrap()), ..account(name, uid, false) }
+}
+
+#[test]
+fn a_gid_from_the_ca_is_carried_out_once() {
+    let host = TestHost::new();
+    let wanted = wanted(vec![with_gid("ada", 70_001, 80_001)], NOW);
+    let first = host.steps(&wanted, NOW).join("\n");
+    assert!(first.contains("create the account ada with uid 70001 and gid 80001"), "{first}");
+    host.apply(&wanted, NOW);
+    assert!(read(host.paths.passwd()).contains("\nada:x:70001:80001:"));
+    assert!(read(host.paths.group()).contains("\nada:x:80001:"));
+    assert!(steps(&host, &wanted, NOW).is_empty());
+    assert!(codes(&host, &wanted).is_empty());
+}
+
+#[test]
+fn an_account_that_was_made_keeps_its_group() {
+    let host = TestHost::new();
+    host.apply(&wanted(vec![account("ada", 70_001, false)], NOW), NOW);
+    let pinned = wanted(vec![with_gid("ada", 70_001, 80_001)], NOW);
+    assert!(steps(&host, &pinned, NOW).is_empty());
+    assert!(codes(&host, &pinned).is_empty());
+}
+
+#[test]
+fn a_gid_of_somebody_else_withholds_the_account_and_the_others_proceed() {
+    let mut host = TestHost::new();
+    host.apply(&wanted(vec![with_gid("bob", 70_002, 80_002)], NOW), NOW);
+    let groups = read(host.paths.group()) + "team:x:80009:\n";
+    fs::write(host.paths.group(), groups).unwrap();
+    host.tools.elsewhere.insert("lena".into(), Elsewhere::Number { number: 80_003, who: "group ops".into() });
+    let cases = [
+        (with_gid("ada", 70_001, 80_009), "its gid 80009 belongs to group team"),
+        (with_gid("ada", 70_001, 80_002), "its gid 80002 was given to bob"),
+        (with_gid("lena", 70_003, 80_003), "its gid 80003 belongs to group ops"),
+    ];
+    for (refused, why) in cases {
+        let name = refused.name.clone();
+        let wanted = wanted(vec![refused, account("zoe", 70_099, false)], NOW);
+        let plan = host.hands(NOW).rehearse(&wanted);
+        let said: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(codes(&host, &wanted), [Code::UidConflict], "{said:?}");
+        assert!(said[0].contains(why), "{said:?}");
+        let steps = host.steps(&wanted, NOW).join("\n");
+        assert!(steps.contains("create the account zoe") && !steps.contains(name.as_str()), "{steps}");
+    }
+    // One number for two people, once as a uid and once as a gid.
+    let twice = wanted(vec![with_gid("cyd", 70_004, 70_005), account("dan", 70_005, false)], NOW);
+    assert_eq!(codes(&host, &twice), [Code::NameTaken, Code::NameTaken]);
 }

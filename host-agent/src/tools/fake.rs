@@ -59,7 +59,7 @@ fn sudoers_text(main: &Path) -> String {
 }
 
 impl Tools for FakeTools {
-    fn user_elsewhere(&self, name: &PosixName, _uid: u32) -> Option<Elsewhere> {
+    fn user_elsewhere(&self, name: &PosixName, _uid: u32, _gid: u32) -> Option<Elsewhere> {
         self.elsewhere.get(name.as_str()).cloned()
     }
 

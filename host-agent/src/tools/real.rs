@@ -63,6 +63,15 @@ impl RealTools {
     }
 }
 
+/// Who has the number, as uid or as gid; a group of the account's own name is no other.
+fn holder_elsewhere(name: &PosixName, number: u32) -> Option<String> {
+    if let Ok(Some(user)) = User::from_uid(Uid::from_raw(number)) {
+        return Some(user.name);
+    }
+    let group = Group::from_gid(Gid::from_raw(number)).ok()??;
+    (group.name != name.as_str()).then(|| format!("group {}", group.name))
+}
+
 fn version_in(text: &str) -> Option<(u32, u32)> {
     let rest = text.split_once("OpenSSH_")?.1;
     let (major, rest) = rest.split_once('.')?;
@@ -77,24 +86,20 @@ fn sshd(arguments: &[&OsStr]) -> Result<Output, String> {
 }
 
 impl Tools for RealTools {
-    fn user_elsewhere(&self, name: &PosixName, uid: u32) -> Option<Elsewhere> {
+    fn user_elsewhere(&self, name: &PosixName, uid: u32, gid: u32) -> Option<Elsewhere> {
         if matches!(User::from_name(name.as_str()), Ok(Some(_))) {
             return Some(Elsewhere::Name("a user of another name service".into()));
         }
         if let Ok(Some(group)) = Group::from_name(name.as_str())
-            && group.gid.as_raw() != uid
+            && group.gid.as_raw() != gid
         {
             return Some(Elsewhere::Name("a group of another name service".into()));
         }
-        if let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) {
-            return Some(Elsewhere::Number(user.name));
-        }
-        match Group::from_gid(Gid::from_raw(uid)) {
-            Ok(Some(group)) if group.name != name.as_str() => {
-                Some(Elsewhere::Number(format!("group {}", group.name)))
-            }
-            _ => None,
-        }
+        let other = Some(gid).filter(|gid| *gid != uid);
+        std::iter::once(uid).chain(other).find_map(|number| {
+            let who = holder_elsewhere(name, number)?;
+            Some(Elsewhere::Number { number, who })
+        })
     }
 
     fn gid_is_free(&self, gid: u32) -> bool {
