@@ -261,7 +261,10 @@ impl Corpus {
     }
 
     fn read(&self, case: &Read, path: &str, names: &Names) -> Result<()> {
-        let answer = self.world.scim(Method::GET, &names.fill(path), None)?;
+        let path = names.fill(path);
+        // What was tested would be another address: `hostile.rs` has those that go out as they are.
+        ensure!(!path.contains(['"', '<', '>', '\'', ' ']), "the client would encode it on the way");
+        let answer = self.world.scim(Method::GET, &path, None)?;
         check(&answer, case.status, case.kind.as_deref())?;
         let body = answer.json()?;
         let found = match case.total {

@@ -197,6 +197,32 @@ fn filters_of_a_hundred_kibibytes_in_an_address() -> Result<()> {
     unharmed(&world)
 }
 
+/// An address has no quotes in it (RFC 3986, section 2): HTTP says so, and has no words for it. Whoever encodes them
+/// is answered.
+#[test]
+fn quotes_in_an_address_as_they_are() -> Result<()> {
+    let world = World::shared()?;
+    let name = unique();
+    create(&world, "Users", &user(&name))?;
+    for (quote, status) in [("\"", 400), ("%22", 200), ("\"", 400)] {
+        let mut stream = connect(&world)?;
+        let head = format!(
+            "GET /scim/v2/Users?filter=userName+eq+{quote}{name}@contoso.test{quote} HTTP/1.1\r\nHost: ca\r\nAuthorization: Bearer {}\r\n{}\r\n",
+            world.scim_token,
+            // Only the server's own word ends the other one.
+            if status == 200 { "Connection: close\r\n" } else { "" },
+        );
+        let begun = Instant::now();
+        stream.write_all(head.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{quote}: {answer}");
+        assert_eq!(answer.contains("\"totalResults\":1"), status == 200, "{quote}: {answer}");
+        assert!(begun.elapsed() < AT_ONCE);
+    }
+    unharmed(&world)
+}
+
 #[test]
 fn deep_filters() -> Result<()> {
     let world = World::shared()?;
