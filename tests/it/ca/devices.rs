@@ -122,6 +122,17 @@ fn while_the_policy_is_for_groups() -> Result<()> {
         Ok(())
     })?;
     world.provision()?;
+    // One of that name in another tenant is neither meant nor in the way.
+    let other = "22222222-0d3a-4f6e-9a41-5c2f8e90d311";
+    world.ca.command(&["connection", "add", "fabrikam", "--tenant", other])?.ok()?;
+    let token = world.ca.command(&["scim-token", "create", "--connection", "fabrikam"])?.ok()?;
+    let namesake = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "headless",
+        "externalId": sallyport_entra_sim::Sim::new_oid(),
+    });
+    let request = world.request(Method::POST, "/scim/v2/Groups").bearer_auth(&token);
+    let made = world.send(request.body(namesake.to_string()))?;
+    assert_eq!(made.status, 201, "{}", made.text());
     world.issue(&ask(&inside)?)?;
     world.refused(&ask(&outside)?, ProblemCode::DeviceLoginOff)?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use sallyport_domain::{GroupId, Lifetime};
+use sallyport_domain::{GroupId, Lifetime, ObjectId, TenantId};
 use sallyport_entra::Verified;
 use sallyport_policy::{Ask, Denial, DevicePolicy, Entitlement, Grant, Limits, Login, Person, decide};
 use sallyport_protocol::ProblemCode;
@@ -11,7 +11,6 @@ use sallyport_store::{GrantRow, PersonRow, StoreError, WriteTx};
 
 use super::Asked;
 use crate::app::change::Change;
-use crate::app::grants::find_group;
 use crate::app::{App, AppError, Refusal, upn_link};
 use crate::config::DeviceLogin;
 
@@ -69,7 +68,7 @@ pub(super) fn entitle(
 ) -> Result<Entitlement, AppError> {
     let groups = tx.groups_of_person(person.id)?.into_iter().collect();
     let grants = grants_of(tx, &groups)?;
-    let limits = limits(tx, app)?;
+    let limits = limits(tx, app, login)?;
     let person = Person {
         user: person.id,
         state: person.state,
@@ -96,12 +95,12 @@ pub(in crate::app) fn policy_grant(row: GrantRow) -> Grant {
     Grant { id: row.id, group: row.group, tags: row.tags, sudo: row.sudo, extensions: BTreeSet::new() }
 }
 
-fn limits(tx: &dyn WriteTx, app: &App) -> Result<Limits, AppError> {
+fn limits(tx: &dyn WriteTx, app: &App, login: Login) -> Result<Limits, AppError> {
     let config = app.config();
     Ok(Limits {
         ttl_default: lifetime(config.certificates.user_ttl)?,
         ttl_max: lifetime(config.certificates.user_ttl_max)?,
-        device: device_policy(tx, app),
+        device: device_policy(tx, app, login)?,
         posix_name: config.principals.posix_name,
         guests: config.login.guests,
         ..Limits::default()
@@ -113,21 +112,38 @@ fn lifetime(duration: SignedDuration) -> Result<Lifetime, AppError> {
     Lifetime::from_seconds(seconds).map_err(|error| AppError::internal("the configured lifetime", error))
 }
 
-fn device_policy(tx: &dyn WriteTx, app: &App) -> DevicePolicy {
-    let login = &app.config().login;
-    match login.device {
-        DeviceLogin::Off => DevicePolicy::Off,
-        DeviceLogin::On => DevicePolicy::On,
-        // A group that is not there (any more) lets nobody in.
-        DeviceLogin::Groups => DevicePolicy::Groups(
-            login
-                .device_groups
-                .iter()
-                .filter_map(|text| find_group(tx, text).ok())
-                .map(|group| group.id)
-                .collect(),
-        ),
+fn device_policy(tx: &dyn WriteTx, app: &App, login: Login) -> Result<DevicePolicy, StoreError> {
+    let config = app.config();
+    match config.login.device {
+        DeviceLogin::On => Ok(DevicePolicy::On),
+        DeviceLogin::Groups if login == Login::Device => {
+            let texts = config.login.device_groups.iter();
+            let found = texts.map(|text| device_group(tx, config.ca.tenant, text));
+            let groups = found.collect::<Result<Vec<_>, _>>()?;
+            Ok(DevicePolicy::Groups(groups.into_iter().flatten().collect()))
+        }
+        // Nobody else is asked about their groups.
+        DeviceLogin::Groups | DeviceLogin::Off => Ok(DevicePolicy::Off),
     }
+}
+
+/// The group of the CA's own tenant that is meant: by id, by object id, or by a name that only one bears. One that is
+/// not there (any more) lets nobody in. Every question is one that an index answers: this runs on the writer.
+fn device_group(tx: &dyn WriteTx, tenant: TenantId, text: &str) -> Result<Option<GroupId>, StoreError> {
+    if let Ok(id) = text.parse() {
+        return Ok(tx.group(tenant, id)?.map(|group| group.id));
+    }
+    let mut found = tx.groups_by_external_id(tenant, text)?;
+    if let Ok(object) = text.parse::<ObjectId>()
+        && found.is_empty()
+    {
+        found = tx.groups_by_external_id(tenant, &object.to_string())?;
+    }
+    if found.is_empty() {
+        found = tx.groups_by_name(tenant, text)?;
+        found.retain(|group| group.display_name == text);
+    }
+    Ok(found.pop().filter(|_| found.is_empty()).map(|group| group.id))
 }
 
 fn refusal(denial: &Denial) -> Refusal {
