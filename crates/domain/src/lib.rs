@@ -6,6 +6,7 @@
 mod clock;
 mod connection_name;
 mod extension;
+mod folded;
 mod generation;
 mod host_name;
 mod id;
@@ -23,6 +24,7 @@ mod uid;
 pub use clock::Clock;
 pub use connection_name::{ConnectionName, ConnectionNameError};
 pub use extension::{Extension, UnknownExtension};
+pub use folded::folded;
 pub use generation::Generation;
 pub use host_name::{HostName, HostNameError, HostPattern, HostPatternError, HostPatterns};
 pub use id::{

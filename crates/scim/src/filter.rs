@@ -51,7 +51,7 @@ pub enum Literal {
 }
 
 /// A filter that an index can answer. Values are as the client wrote them: fold `UserName` and `DisplayName` with
-/// [`fold_case`](crate::fold_case); `Id`, `ExternalId` and member ids are compared exactly.
+/// [`folded`](sallyport_domain::folded); `Id`, `ExternalId` and member ids are compared exactly.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Lookup {
     DisplayName(String),

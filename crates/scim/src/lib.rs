@@ -33,5 +33,5 @@ pub use path::Path;
 pub use project::Projection;
 pub use render::{Member, Meta, render_group, render_user};
 pub use resource::{Group, MemberRef, User, parse_group, parse_user, parse_user_replacing};
-pub use schema::{ENTERPRISE_USER, GROUP, Kind, SALLYPORT_USER, USER, fold_case};
+pub use schema::{ENTERPRISE_USER, GROUP, Kind, SALLYPORT_USER, USER};
 pub use search::Parameters;

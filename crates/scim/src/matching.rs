@@ -3,12 +3,13 @@
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
+use sallyport_domain::folded;
 use serde_json::{Map, Value};
 
 use crate::filter::{Compare, Filter, Literal};
 use crate::normal::is_unassigned;
 use crate::path::{AttrPath, Path, Place, member};
-use crate::schema::{Attribute, Kind, Type, fold_case};
+use crate::schema::{Attribute, Kind, Type};
 
 pub(crate) fn resource(filter: &Filter, kind: Kind, map: &Map<String, Value>) -> bool {
     evaluate(filter, Scope::Resource(kind, map))
@@ -205,7 +206,13 @@ fn text(value: &str, attribute: Option<&'static Attribute>, op: Compare, wanted:
     if attribute.is_some_and(|attribute| attribute.case_exact) {
         return strings(value, op, wanted);
     }
-    strings(&fold_case(value), op, &fold_case(wanted))
+    let (value, wanted) = (folded(value), folded(wanted));
+    if substring(op) {
+        // Where a part ends is not the end of a word: there the two forms of sigma are one.
+        let parts = |text: &str| text.replace('\u{3c2}', "\u{3c3}");
+        return strings(&parts(&value), op, &parts(&wanted));
+    }
+    strings(&value, op, &wanted)
 }
 
 fn strings(value: &str, op: Compare, wanted: &str) -> bool {

@@ -83,7 +83,7 @@ impl User {
         self.0
     }
 
-    /// Unique without regard to case; see [`fold_case`](crate::fold_case).
+    /// Unique without regard to case; see [`folded`](sallyport_domain::folded).
     #[must_use]
     pub fn user_name(&self) -> &str {
         text(&self.0, "userName").unwrap_or_default()

@@ -84,14 +84,6 @@ impl Kind {
     }
 }
 
-/// How values of case-insensitive attributes are compared. Whoever keeps an index over such an attribute keeps
-/// this form of it, so that index and filter agree. Each character is folded on its own, so that a part of a text
-/// is also a part of the folded text.
-#[must_use]
-pub fn fold_case(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
-}
-
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Type {
     Binary,

@@ -43,13 +43,8 @@ pub use hosts::{EnrollTokenRow, HostRow, Hosts, HostsMut, ReportRow};
 pub use ledger::{AdoptionRow, ExpressionRow, ForeignRows, Ledger, LedgerMut, LedgerRow, NameRow};
 pub use meta::{Meta, MetaMut};
 pub use provisioning::{Concerning, ProvisioningLog, ProvisioningLogMut, ProvisioningRow};
+pub use sallyport_domain::folded;
 pub use tokens::{AccessTokenRow, CredentialKind, ScimTokenRow, ScimTokens, ScimTokensMut, SecretHash};
-
-/// The form in which names are compared without regard to case: Unicode lower case, in every adapter alike.
-#[must_use]
-pub fn folded(name: &str) -> String {
-    name.to_lowercase()
-}
 
 /// Everything that can be asked.
 pub trait ReadTx:

@@ -75,6 +75,24 @@ fn bare_words_and_other_literals() {
     finds("userName ne null");
 }
 
+/// As an index over the folded name finds it, and no part of a name is lost.
+#[test]
+fn a_name_that_ends_in_sigma() {
+    let user = object(json!({ "userName": "ΟΔΟΣ", "displayName": "ΟΔΟΣΑ" }));
+    for (text, found) in [
+        ("userName eq \"ΟΔΟΣ\"", true),
+        ("userName eq \"οδος\"", true),
+        ("userName eq \"οδοσ\"", false),
+        ("userName ew \"Σ\"", true),
+        ("userName co \"ΔΟΣ\"", true),
+        ("displayName sw \"ΟΔΟΣ\"", true),
+        ("displayName co \"οδοσ\"", true),
+    ] {
+        assert_eq!(parse(text).matches(Kind::User, &user), found, "{text}");
+    }
+    assert_eq!("ΟΔΟΣ".to_lowercase(), "οδος", "what the store keeps");
+}
+
 #[test]
 fn every_operator() {
     finds("userName ne \"other\"");
