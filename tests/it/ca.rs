@@ -9,6 +9,7 @@ mod directory;
 mod expressions;
 mod flows;
 mod full_disk;
+mod groups;
 mod issuers;
 mod keys_and_proofs;
 mod kills;

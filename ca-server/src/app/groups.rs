@@ -1,9 +1,9 @@
 //! SCIM Groups: documents and memberships. What a membership opens follows in the same transaction.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sallyport_audit::{Event, EventName};
-use sallyport_domain::{GroupId, RequestId, ResourceId, TenantId};
+use sallyport_domain::{GroupId, ObjectId, RequestId, ResourceId, TenantId};
 use sallyport_scim::{
     Filter, Group, Kind, Lookup, Member, MemberChange, MemberRef, Meta, Operation, ScimError, apply,
     parse_group, render_group,
@@ -33,6 +33,8 @@ pub struct GroupWrite {
     pub members: Option<Vec<ResourceId>>,
     /// Member ids that name nobody: answered with success, never stored.
     pub unknown: Vec<String>,
+    /// What the row opened while it stood for another group of the directory.
+    lost: Vec<GrantRow>,
 }
 
 /// Which members an answer to a write lists.
@@ -75,14 +77,16 @@ impl App {
             self.change(request, self.now(), move |tx, change| {
                 let before = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
                 let entry = Entry::of_group(Verb::Replace, &before);
-                let row = write(tx, change, &before, group)?;
+                let (row, lost) = write(tx, change, &before, group)?;
                 let entry = entry.changed(&before.document, &row.document);
                 let change_all = vec![MemberChange::ReplaceAll(members)];
-                finish(tx, change, row, change_all, ShowMembers::All, entry)
+                let written = finish(tx, change, row, change_all, ShowMembers::All, entry)?;
+                Ok(GroupWrite { lost, ..written })
             })
             .await
         })
         .await
+        .inspect(warn_of_lost_grants)
     }
 
     pub async fn patch_group(
@@ -97,15 +101,17 @@ impl App {
             let before = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
             let outcome = apply(Kind::Group, &before.document, &operations)?;
             let entry = Entry::of_group(Verb::Update, &before);
-            let (entry, row) = if outcome.changed {
-                let row = write(tx, change, &before, Group::from_document(outcome.document))?;
-                (entry.changed(&before.document, &row.document), row)
+            let (entry, row, lost) = if outcome.changed {
+                let (row, lost) = write(tx, change, &before, Group::from_document(outcome.document))?;
+                (entry.changed(&before.document, &row.document), row, lost)
             } else {
-                (entry, before)
+                (entry, before, Vec::new())
             };
-            finish(tx, change, row, outcome.members, show, entry)
+            let written = finish(tx, change, row, outcome.members, show, entry)?;
+            Ok(GroupWrite { lost, ..written })
         });
-        self.attempt(Attempt::of(tenant, request, Verb::Update, Kind::Group, &id), change).await
+        let attempt = Attempt::of(tenant, request, Verb::Update, Kind::Group, &id);
+        self.attempt(attempt, change).await.inspect(warn_of_lost_grants)
     }
 
     pub async fn delete_group(
@@ -170,6 +176,26 @@ fn with_members(tx: &dyn ReadTx, row: GroupRow, wanted: bool) -> Result<GroupRea
     Ok(GroupRead { row, members })
 }
 
+/// Said once it is committed: whoever changed what Entra matches groups by has to look at this.
+fn warn_of_lost_grants(written: &GroupWrite) {
+    for grant in &written.lost {
+        let sudo = if grant.sudo { " --sudo" } else { "" };
+        let tags: Vec<_> = grant.tags.to_string().split(',').map(|tag| format!(" --tag {tag}")).collect();
+        tracing::warn!(
+            group = %written.row.id, name = ?written.row.display_name, external_id = ?written.row.external_id,
+            "a group stands for another group of the directory now (another object id), so its grant {} was removed; \
+             look at its members first; if they \
+             are to have access, run: sallyport-ca admin grant add --group {}{}{sudo}",
+            grant.id, grant.group, tags.concat(),
+        );
+    }
+}
+
+/// The id that the directory itself never changes; matching by name can bring another group's to the same row.
+pub(super) fn object_id(external_id: Option<&str>) -> Option<ObjectId> {
+    external_id?.parse().ok()
+}
+
 /// 409 only for the same `externalId`, or for the same display name when neither group has one: two Entra groups may
 /// bear one name.
 fn refuse_duplicate(
@@ -180,7 +206,13 @@ fn refuse_duplicate(
 ) -> Result<(), DirectoryError> {
     let other = |row: &GroupRow| Some(row.id) != own;
     let taken = match group.external_id() {
-        Some(id) => tx.groups_by_external_id(tenant, id)?.iter().any(other),
+        Some(id) => {
+            let mut taken = false;
+            for spelling in spellings(id) {
+                taken |= tx.groups_by_external_id(tenant, &spelling)?.iter().any(other);
+            }
+            taken
+        }
         None => tx
             .groups_by_name(tenant, group.display_name())?
             .iter()
@@ -191,6 +223,18 @@ fn refuse_duplicate(
         (true, Some(_)) => Err(ScimError::Uniqueness("externalId".to_owned()).into()),
         (true, None) => Err(ScimError::Uniqueness("displayName".to_owned()).into()),
     }
+}
+
+/// The text, and for an object id the other ways in which programs write one: each is a look into an index.
+fn spellings(external_id: &str) -> HashSet<String> {
+    let mut spellings = HashSet::from([external_id.to_owned()]);
+    if let Some(object) = object_id(Some(external_id)) {
+        let lower = object.to_string();
+        for text in [lower.to_uppercase(), lower] {
+            spellings.extend([format!("{{{text}}}"), text.replace('-', ""), text]);
+        }
+    }
+    spellings
 }
 
 fn create(
@@ -217,12 +261,13 @@ fn create(
     finish(tx, change, row, vec![MemberChange::Add(members)], ShowMembers::All, entry)
 }
 
+/// The row as it is now, and the grants that it lost.
 fn write(
     tx: &mut dyn WriteTx,
     change: &mut Change,
     before: &GroupRow,
     group: Group,
-) -> Result<GroupRow, DirectoryError> {
+) -> Result<(GroupRow, Vec<GrantRow>), DirectoryError> {
     refuse_duplicate(tx, before.tenant, &group, Some(before.id))?;
     let after = GroupRow {
         external_id: group.external_id().map(str::to_owned),
@@ -235,7 +280,17 @@ fn write(
     scope::group_written(tx, before, &after)?;
     let event = change.event(EventName::DirectoryGroupChanged).with("group", after.id.to_string());
     tx.append(&event.with("changed", changed(&before.document, &after.document)))?;
-    Ok(after)
+    let lost = if stands_for_another(before, &after) { tx.grants_of(after.id)? } else { Vec::new() };
+    for grant in &lost {
+        grants::remove(tx, change, grant)?;
+    }
+    Ok((after, lost))
+}
+
+/// A grant is to a group of the directory, not to the row that stood for it: see decision 0105.
+fn stands_for_another(before: &GroupRow, after: &GroupRow) -> bool {
+    let objects = (object_id(before.external_id.as_deref()), object_id(after.external_id.as_deref()));
+    matches!(objects, (Some(old), Some(new)) if old != new)
 }
 
 /// Carries the changes of membership out. What it costs depends on the members who come and go, not on those who stay.
@@ -249,17 +304,15 @@ fn finish(
 ) -> Result<GroupWrite, DirectoryError> {
     let grants = tx.grants_of(row.id)?;
     let (mut came, mut went, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    for member_change in changes {
-        let (added, removed) = resolve(tx, &row, member_change, &mut unknown)?;
-        for label in removed {
-            if remove(tx, change, &row, &grants, &label)? {
-                went.push(label);
-            }
+    let (added, removed) = outcome(tx, &row, changes, &mut unknown)?;
+    for label in removed {
+        if remove(tx, change, &row, &grants, &label)? {
+            went.push(label);
         }
-        for label in added {
-            if add(tx, change, &row, &grants, &label)? {
-                came.push(label);
-            }
+    }
+    for label in added {
+        if add(tx, change, &row, &grants, &label)? {
+            came.push(label);
         }
     }
     entry.members(&came, &went, &unknown).write(tx, change.now, change.request)?;
@@ -272,11 +325,36 @@ fn finish(
         ShowMembers::IfFew => tx.members_if_few(row.id, FEW)?,
         ShowMembers::No => None,
     };
-    Ok(GroupWrite { row, members, unknown })
+    Ok(GroupWrite { row, members, unknown, lost: Vec::new() })
 }
 
 /// Who comes, and who goes.
 type Resolved = (Vec<ResourceLabel>, Vec<ResourceLabel>);
+
+/// Who is to be a member after all changes, and who is not: whoever leaves and returns in one request has never left.
+fn outcome(
+    tx: &dyn WriteTx,
+    row: &GroupRow,
+    changes: Vec<MemberChange>,
+    unknown: &mut Vec<String>,
+) -> Result<Resolved, StoreError> {
+    let (mut order, mut stays) = (Vec::new(), HashMap::new());
+    for change in changes {
+        if matches!(change, MemberChange::RemoveAll | MemberChange::ReplaceAll(_)) {
+            for stays in stays.values_mut() {
+                *stays = false;
+            }
+        }
+        let (added, removed) = resolve(tx, row, change, unknown)?;
+        let added = added.into_iter().map(|label| (label, true));
+        for (label, stay) in removed.into_iter().map(|label| (label, false)).chain(added) {
+            if stays.insert(label.id, stay).is_none() {
+                order.push(label);
+            }
+        }
+    }
+    Ok(order.into_iter().partition(|label| stays.get(&label.id) == Some(&true)))
+}
 
 /// An id that names no user of this tenant is nobody: kept in `unknown`, never stored.
 fn resolve(

@@ -1,13 +1,13 @@
 //! A connection's provisioning scope: only members of the groups that it names become users. Everybody else is stored
 //! and answered as the directory wants, and is nobody here until they join.
 
-use sallyport_domain::{GroupId, ObjectId, ResourceId, TenantId};
+use sallyport_domain::{ObjectId, ResourceId, TenantId};
 use sallyport_protocol::ProblemCode;
 use sallyport_store::{ConnectionRow, GroupRow, ReadTx, ResourceRow, StoreError, WriteTx};
 
-use super::{App, AppError, people};
+use super::{App, AppError, groups, people};
 
-/// Groups in a scope: each costs a look at each write of a person.
+/// Groups in a scope: each is compared with each group of a person who is written.
 const MOST_GROUPS: usize = 100;
 /// People judged anew in one transaction: others write in between.
 const CHUNK: usize = 200;
@@ -17,14 +17,17 @@ const PAGE: usize = 1000;
 /// Whether the resource's connection has a scope, and the resource is in none of its groups.
 pub(super) fn is_outside(tx: &dyn WriteTx, resource: &ResourceRow) -> Result<bool, StoreError> {
     let scope = of(tx, resource.tenant)?;
-    for entry in &scope {
-        for group in named(tx, resource.tenant, entry)? {
-            if tx.is_member(group, resource.id)? {
-                return Ok(false);
-            }
+    if scope.is_empty() {
+        return Ok(false);
+    }
+    for group in tx.groups_of(resource.id)? {
+        if let Some(group) = tx.group(resource.tenant, group)?
+            && scope.iter().any(|entry| is(entry, &group))
+        {
+            return Ok(false);
         }
     }
-    Ok(!scope.is_empty())
+    Ok(true)
 }
 
 /// Whether the scope of the group's connection names it.
@@ -50,16 +53,12 @@ fn of(tx: &dyn WriteTx, tenant: TenantId) -> Result<Vec<String>, StoreError> {
 }
 
 fn is(entry: &str, group: &GroupRow) -> bool {
-    group.external_id.as_deref() == Some(entry) || group.id.to_string() == entry
-}
-
-fn named(tx: &dyn WriteTx, tenant: TenantId, entry: &str) -> Result<Vec<GroupId>, StoreError> {
-    let mut found: Vec<GroupId> =
-        tx.groups_by_external_id(tenant, entry)?.into_iter().map(|group| group.id).collect();
-    if let Ok(id) = entry.parse() {
-        found.extend(tx.group(tenant, id)?.map(|group| group.id));
+    let external_id = group.external_id.as_deref();
+    match groups::object_id(Some(entry)) {
+        // Programs spell one object id in several ways.
+        Some(object) => groups::object_id(external_id) == Some(object),
+        None => external_id == Some(entry) || group.id.to_string() == entry,
     }
-    Ok(found)
 }
 
 /// The scope as it is stored: groups by their object ids, which need not have come yet; by name only where one group

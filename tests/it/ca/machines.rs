@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use ssh_key::{Algorithm, PrivateKey};
 
 /// A machine: its two keys, and the names it asks for.
-struct Machine {
+pub(super) struct Machine {
     world: Arc<World>,
     client: Arc<HostClient>,
     request_key: PrivateKey,
@@ -26,7 +26,7 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(world: &Arc<World>, name: &str) -> Result<Self> {
+    pub(super) fn new(world: &Arc<World>, name: &str) -> Result<Self> {
         let key = || PrivateKey::random(&mut OsRng, Algorithm::Ed25519);
         let (request_key, host_key) = (key()?, key()?);
         let (_, ca) = world.wait(bootstrap(&world.ca.url().parse()?, world.ca.fingerprint()))?;
@@ -40,12 +40,12 @@ impl Machine {
         })
     }
 
-    fn token(&self, tag: &str) -> Result<String> {
+    pub(super) fn token(&self, tag: &str) -> Result<String> {
         let create = ["enroll-token", "create", "--name", &self.name, "--tag", tag];
         Ok(self.world.ca.command(&create)?.ok()?.trim().to_owned())
     }
 
-    fn enroll(&self, token: &str) -> Result<EnrollReply> {
+    pub(super) fn enroll(&self, token: &str) -> Result<EnrollReply> {
         self.enroll_as(token, &self.name)
     }
 
@@ -64,6 +64,13 @@ impl Machine {
             observe: false,
         };
         Ok(self.world.wait(self.client.enroll(&request))?)
+    }
+
+    /// What it would let in now.
+    pub(super) fn content(&self) -> Result<String> {
+        let (reply, _) = self.world.wait(self.client.snapshot(Generation::ZERO, 0))?;
+        let SnapshotReply::New { content, .. } = reply else { bail!("no snapshot for a new host") };
+        Ok(content)
     }
 
     /// Its first snapshot's generation.

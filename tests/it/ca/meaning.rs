@@ -10,28 +10,28 @@ use serde_json::{Value, json};
 
 use super::claims;
 
-fn patch(world: &World, path: &str, operation: &Value) -> Result<Answer> {
+pub(super) fn patch(world: &World, path: &str, operation: &Value) -> Result<Answer> {
     let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
         "Operations": [operation] });
     world.scim(Method::PATCH, path, Some(&body))
 }
 
 /// A write that must succeed; the resource as it is answered.
-fn done(answer: &Answer) -> Result<Value> {
+pub(super) fn done(answer: &Answer) -> Result<Value> {
     assert!((200..300).contains(&answer.status), "{}: {}", answer.status, answer.text());
     answer.json()
 }
 
-fn create(world: &World, endpoint: &str, body: &Value) -> Result<Value> {
+pub(super) fn create(world: &World, endpoint: &str, body: &Value) -> Result<Value> {
     done(&world.scim(Method::POST, &format!("/{endpoint}"), Some(body))?)
 }
 
-fn id(resource: &Value) -> Result<String> {
+pub(super) fn id(resource: &Value) -> Result<String> {
     Ok(resource["id"].as_str().with_context(|| format!("no id in {resource}"))?.to_owned())
 }
 
 /// A user with an object id of their own, made by hand; the id of the resource.
-fn user(world: &World, name: &str) -> Result<String> {
+pub(super) fn user(world: &World, name: &str) -> Result<String> {
     let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "externalId": Sim::new_oid(), "userName": format!("{name}@contoso.test"), "active": true });
     id(&create(world, "Users", &body)?)
@@ -43,7 +43,7 @@ fn group(world: &World, name: &str) -> Result<String> {
     id(&create(world, "Groups", &body)?)
 }
 
-fn add(people: &[String]) -> Value {
+pub(super) fn add(people: &[String]) -> Value {
     let members: Vec<_> = people.iter().map(|id| json!({ "value": id })).collect();
     json!({ "op": "Add", "path": "members", "value": members })
 }
@@ -101,7 +101,7 @@ fn state(world: &World, upn: &str) -> Result<(String, Option<String>)> {
     Ok((view.state, view.reason))
 }
 
-fn replace(attribute: &str, value: &Value) -> Value {
+pub(super) fn replace(attribute: &str, value: &Value) -> Value {
     json!({ "op": "Replace", "path": attribute, "value": value })
 }
 
