@@ -33,7 +33,7 @@ fn print_rows(view: &DirectoryView) -> anyhow::Result<()> {
         let changed = user.changed_at.map(|at| at.to_string());
         [
             "user".to_owned(),
-            plain(&user.user_name),
+            user.user_name.clone(),
             state,
             user.source.clone(),
             when(changed, user.last_change.as_ref()),
@@ -45,7 +45,7 @@ fn print_rows(view: &DirectoryView) -> anyhow::Result<()> {
         let changed = Some(group.changed_at.to_string());
         [
             "group".to_owned(),
-            plain(&group.name),
+            group.name.clone(),
             state,
             group.source.clone(),
             when(changed, group.last_change.as_ref()),
@@ -66,7 +66,7 @@ fn when(at: Option<String>, last: Option<&LastChange>) -> String {
     let Some(last) = last else { return at.unwrap_or_default() };
     let what = if last.attributes.is_empty() { "nothing".to_owned() } else { last.attributes.join(" ") };
     let failed = if last.outcome == "failure" { ", refused" } else { "" };
-    plain(&format!("{} #{} {} {}: {what}{failed}", last.at, last.number, last.operation, last.resource))
+    format!("{} #{} {} {}: {what}{failed}", last.at, last.number, last.operation, last.resource)
 }
 
 /// What is wrong with whole connections, and what to do about the people above: each sentence once.
@@ -83,9 +83,4 @@ fn print_advice(view: &DirectoryView) {
     for (text, people) in advice {
         println!("\n{people} of these users: {text}");
     }
-}
-
-/// Names come from outside, and a terminal obeys control characters.
-fn plain(text: &str) -> String {
-    text.replace(char::is_control, "\u{FFFD}")
 }

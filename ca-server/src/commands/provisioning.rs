@@ -89,8 +89,6 @@ fn change(change: &Value) -> String {
     }
 }
 
-/// Names come from outside, and a terminal obeys control characters.
 fn plain(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    text.replace(char::is_control, "\u{FFFD}")
+    table::plain(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }

@@ -11,6 +11,7 @@ use super::csv;
 use crate::app::{Mapping, Naming, preview_rows};
 use crate::cli::{Format, NamesPreview, Output};
 use crate::commands::backend::with_admin;
+use crate::commands::table::plain;
 use crate::config::NamesSection;
 
 pub(super) async fn run(config: &Path, asked: NamesPreview) -> anyhow::Result<()> {
@@ -112,11 +113,12 @@ fn print_person(out: &mut impl Write, person: &PreviewedPerson) -> io::Result<()
         ["userPrincipalName", "userName"].iter().find_map(|name| person.attributes.get(*name)?.as_str());
     let current = person.current.as_deref().unwrap_or("-");
     let proposed = person.proposed.as_deref().unwrap_or("-");
-    write!(out, "{}  {}  {current} -> {proposed}", person.subject, label.unwrap_or_default())?;
+    let (subject, label) = (plain(&person.subject), plain(label.unwrap_or_default()));
+    write!(out, "{subject}  {label}  {current} -> {proposed}")?;
     if let Some(problem) = &person.problem {
-        write!(out, "  {}: {}", problem.code, problem.detail.replace('\n', " "))?;
+        write!(out, "  {}: {}", problem.code, plain(&problem.detail.replace('\n', " ")))?;
         if !problem.with.is_empty() {
-            write!(out, " (with {})", problem.with.join(", "))?;
+            write!(out, " (with {})", plain(&problem.with.join(", ")))?;
         }
     }
     writeln!(out)
