@@ -32,6 +32,9 @@ pub enum Names {
         /// A person's id, object id, user name or POSIX name.
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         user: Option<String>,
+        /// The name that you agree to; when another is proposed by now, nothing happens.
+        #[arg(long, env = "SALLYPORT_NAME", value_name = "NAME", conflicts_with = "all")]
+        name: Option<String>,
         /// Everybody whose proposed name is free.
         #[arg(long, env = "SALLYPORT_ALL")]
         all: bool,

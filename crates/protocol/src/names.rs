@@ -63,6 +63,8 @@ pub struct NameOf {
 pub struct ApproveNames {
     /// `None`: all.
     pub user: Option<String>,
+    /// The name that is agreed to: refused when another is proposed by then. `None`: whatever is proposed.
+    pub expected: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -67,6 +67,14 @@ pub trait Certificates {
     /// Serials that are revoked and whose certificate has not ended at `now`, in their order. It ends *at* its
     /// `valid_before`, as sshd has it; one that is not valid yet is among them.
     fn revoked_serials(&self, now: Timestamp) -> Result<Vec<Serial>, StoreError>;
+    /// The latest end of the person's certificates that were intended at `by` or before and have not ended at `now`,
+    /// revoked or not: a host that has not heard of the revocation takes it.
+    fn certified_until(
+        &self,
+        user: UserId,
+        by: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError>;
     fn session(&self, id: SessionId) -> Result<Option<SessionRow>, StoreError>;
     fn token_use(&self, token: &str) -> Result<Option<TokenUse>, StoreError>;
 }

@@ -24,9 +24,9 @@ mod writes;
 pub use audit::{audit_chain_holds_over_roll_backs, audit_is_read_in_slices, audit_starts_at_genesis};
 pub use certificates::{
     certificate_comes_back_whole, certificates_are_listed_by_serial, counters_keep_what_was_set,
-    ending_sessions_revokes_what_still_lives, revoked_serials_leave_out_what_has_ended,
-    serial_stands_once_and_its_parents_first, times_are_cut_to_microseconds, token_is_used_once,
-    used_tokens_are_forgotten_after_their_time,
+    ending_sessions_revokes_what_still_lives, lives_of_a_persons_certificates,
+    revoked_serials_leave_out_what_has_ended, serial_stands_once_and_its_parents_first,
+    times_are_cut_to_microseconds, token_is_used_once, used_tokens_are_forgotten_after_their_time,
 };
 pub use connections::{connection_comes_back_whole, one_connection_a_tenant};
 pub use groups::{
@@ -91,6 +91,7 @@ macro_rules! conformance_tests {
             connection_comes_back_whole
             counters_keep_what_was_set
             ending_sessions_revokes_what_still_lives
+            lives_of_a_persons_certificates
             enrolment_tokens
             every_write_has_its_own_verdict
             external_ids_may_stand_twice

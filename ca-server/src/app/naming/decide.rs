@@ -25,7 +25,7 @@ impl App {
         self.change(request, self.now(), move |tx, change| {
             let mut changes = Vec::new();
             for user in users {
-                match approve(tx, change, user) {
+                match approve(tx, change, user, ask.expected.as_deref()) {
                     // With all of them, one that is in somebody's way is left for a decision of its own.
                     Err(AppError::Refused(_)) if all => {}
                     result => changes.push(result?),
@@ -90,8 +90,22 @@ pub(super) fn is_open(person: &PersonRow, row: &LedgerRow) -> bool {
         && person.state != sallyport_domain::UserState::Gone
 }
 
-fn approve(tx: &mut dyn WriteTx, change: &mut Change, user: UserId) -> Result<NameChange, AppError> {
+fn approve(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    user: UserId,
+    expected: Option<&str>,
+) -> Result<NameChange, AppError> {
     let (person, _, _, proposed) = proposal(tx, user)?;
+    if expected.is_some_and(|expected| expected != proposed.as_str()) {
+        let detail = format!("what is proposed by now is {proposed}; see: sallyport-ca names list");
+        return Err(AppError::refused(ProblemCode::Conflict, detail));
+    }
+    // The proposal may be older than the rule.
+    if let Err(why) = change.naming.config().rule.check(proposed.as_str()) {
+        let detail = format!("{why}; keep the name, or assign another");
+        return Err(AppError::refused(ProblemCode::Conflict, detail));
+    }
     rename(tx, change, &person, &proposed)
 }
 
@@ -134,12 +148,17 @@ fn rename(
     }
     refuse_obstacle(tx, person.id, name)?;
     tx.rename(person.id, name, change.now)?;
+    // The old name is a principal of what is out: whoever gets the name later would be entered with it.
+    let revoked = tx.end_sessions(person.id, change.now)?;
+    if revoked > 0 {
+        change.revoked();
+    }
     if let Some(resource) = tx.resource_of_person(person.id)? {
         change.touch_groups_of(tx, resource.id)?;
     }
     let event = change.event(EventName::NameRenamed).of_user(person.id);
     let event = event.with("from", from.as_ref().map(PosixName::as_str).unwrap_or_default());
-    tx.append(&event.with("to", name.as_str()))?;
+    tx.append(&event.with("to", name.as_str()).with("certificates_revoked", revoked))?;
     Ok(changed(person, from, Some(name.clone())))
 }
 

@@ -75,7 +75,11 @@ fn wanted(row: &LedgerRow) -> Option<&PosixName> {
 fn rename(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Option<NameIssue>, StoreError> {
     let Some(proposed) = row.proposed.as_ref().filter(|_| is_open(person, row)) else { return Ok(None) };
     let (detail, with) = match obstacle(tx, person.id, proposed)? {
-        None => ("the directory implies another name; approve, keep, or assign one".to_owned(), Vec::new()),
+        None => {
+            let user = person.id;
+            let approve = format!("sallyport-ca names approve {user} --name {proposed}");
+            (format!("the directory implies another name; {approve}, or keep, or assign one"), Vec::new())
+        }
         Some(Obstacle::Holder(holder)) => (
             format!("{proposed} is or was somebody else's; keep the name, or assign another"),
             vec![subject_of(tx, holder)?],

@@ -13,6 +13,8 @@ mod review;
 mod settings;
 
 #[cfg(test)]
+mod decisions;
+#[cfg(test)]
 mod storm;
 
 pub use adopt::adopted_here;

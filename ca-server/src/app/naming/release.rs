@@ -16,6 +16,9 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 /// Characters of the word that the second step repeats.
 const WORD: usize = 8;
 
+/// As long may a request take that read the old name before a rename, and noted its certificate after it.
+const IN_FLIGHT: SignedDuration = SignedDuration::from_mins(10);
+
 impl App {
     pub async fn release_name(&self, request: RequestId, ask: ReleaseName) -> Result<ReleasedName, AppError> {
         let name: PosixName = ask.name.parse().map_err(|_| held_by_nobody(&ask.name))?;
@@ -28,7 +31,8 @@ impl App {
 }
 
 fn first_step(tx: &mut dyn WriteTx, change: &Change, name: &PosixName) -> Result<ReleasedName, AppError> {
-    let (_, holder) = reserved(tx, name)?;
+    let (row, holder) = reserved(tx, name)?;
+    refuse_certified(tx, change, &row, &holder)?;
     tx.ask_release(name, change.now)?;
     let event = change.event(EventName::NameReleaseAsked).of_user(holder.id);
     tx.append(&event.with("name", name.as_str()))?;
@@ -43,6 +47,7 @@ fn second_step(
     said: &str,
 ) -> Result<ReleasedName, AppError> {
     let (row, holder) = reserved(tx, name)?;
+    refuse_certified(tx, change, &row, &holder)?;
     let asked = row.release_asked_at.filter(|asked| change.now.duration_since(*asked) < PATIENCE);
     let Some(asked) = asked else {
         let detail =
@@ -78,6 +83,26 @@ fn reserved(tx: &mut dyn WriteTx, name: &PosixName) -> Result<(NameRow, PersonRo
         return Err(AppError::refused(ProblemCode::Conflict, detail));
     }
     Ok((row, holder))
+}
+
+/// A revoked certificate still opens a host that has not heard of it. Only its end makes sure that the name, as a
+/// principal, lets nobody into the next holder's account.
+fn refuse_certified(
+    tx: &mut dyn WriteTx,
+    change: &Change,
+    row: &NameRow,
+    holder: &PersonRow,
+) -> Result<(), AppError> {
+    let by = match row.until {
+        Some(until) => until.checked_add(IN_FLIGHT).unwrap_or(Timestamp::MAX),
+        None => Timestamp::MAX,
+    };
+    let Some(end) = tx.certified_until(holder.id, by, change.now)? else { return Ok(()) };
+    let detail = format!(
+        "a certificate of {} may name {} until {end}; free the name from then on",
+        holder.user_name, row.name
+    );
+    Err(AppError::refused(ProblemCode::Conflict, detail))
 }
 
 fn held_by_nobody(name: &str) -> AppError {

@@ -55,7 +55,10 @@ pub fn review(
     if person.posix_name.is_some() {
         return Ok(Review { concerned, ..Review::default() });
     }
-    let name = row.assigned.clone().map_or(proposal, Ok);
+    // What was given by hand may be older than the rule.
+    let assigned = row.assigned.as_ref();
+    let name =
+        assigned.map_or(proposal, |name| naming.config().rule.check(name.as_str()).map_err(Unnamed::Refused));
     let review = match candidate(tx, person, name, &row)? {
         Ok(pins) => Review { concerned, ..pins },
         Err(reason) => Review { conflict: Some(reason), concerned, ..Review::default() },

@@ -67,17 +67,17 @@ const LAST: [&str; 25] = [
 
 /// A resource as its directory knows it.
 #[derive(Clone, Debug)]
-struct Known {
+pub(super) struct Known {
     tenant: usize,
-    id: ResourceId,
-    object: String,
+    pub(super) id: ResourceId,
+    pub(super) object: String,
     upn: String,
 }
 
-struct Storm {
-    app: App,
+pub(super) struct Storm {
+    pub(super) app: App,
     rng: ChaCha8Rng,
-    tenants: Vec<TenantId>,
+    pub(super) tenants: Vec<TenantId>,
     groups: Vec<sallyport_domain::GroupId>,
     living: Vec<Known>,
     objects: u64,
@@ -155,7 +155,7 @@ impl Model {
 }
 
 impl Storm {
-    async fn brew(folder: &std::path::Path) -> Self {
+    pub(super) async fn brew(folder: &std::path::Path) -> Self {
         let text = config::template(&Template {
             tenant: TENANTS[0],
             client_id: "c11e0001-5a5a-4b4b-8c8c-0000000000c1",
@@ -210,13 +210,13 @@ impl Storm {
         format!("00000000-0000-4000-8000-{:012x}", self.objects)
     }
 
-    fn someone(&mut self) -> (usize, String, String) {
+    pub(super) fn someone(&mut self) -> (usize, String, String) {
         let tenant = self.rng.gen_range(0..TENANTS.len());
         (tenant, self.object(), self.upn(tenant))
     }
 
     /// Creates all of them at once; who is refused (a taken userName) is nobody.
-    async fn create(&mut self, people: Vec<(usize, String, String)>) -> Vec<Known> {
+    pub(super) async fn create(&mut self, people: Vec<(usize, String, String)>) -> Vec<Known> {
         let mut set = JoinSet::new();
         for (tenant, object, upn) in people {
             let (app, tenant_id) = (self.app.clone(), self.tenants[tenant]);
@@ -232,7 +232,7 @@ impl Storm {
         created
     }
 
-    async fn join(&mut self, people: &[Known]) {
+    pub(super) async fn join(&mut self, people: &[Known]) {
         for tenant in 0..TENANTS.len() {
             let members: Vec<Value> = people
                 .iter()
@@ -299,7 +299,13 @@ impl Storm {
             let app = &self.app;
             match self.rng.gen_range(0..4) {
                 0 => drop(app.keep_name(app.new_request_id(), NameOf { user }).await),
-                1 => drop(app.approve_names(app.new_request_id(), ApproveNames { user: Some(user) }).await),
+                1 => drop(
+                    app.approve_names(
+                        app.new_request_id(),
+                        ApproveNames { user: Some(user), expected: None },
+                    )
+                    .await,
+                ),
                 _ => {
                     let name = format!("{}{}", FIRST[self.rng.gen_range(0..19)], self.rng.gen_range(0..60));
                     drop(app.assign_name(app.new_request_id(), AssignName { user, name }).await);

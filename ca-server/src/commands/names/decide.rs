@@ -38,8 +38,13 @@ pub(super) async fn list(config: &Path, reserved: bool, output: Output) -> anyho
     )
 }
 
-pub(super) async fn approve(config: &Path, user: Option<String>, output: Output) -> anyhow::Result<()> {
-    let ask = ApproveNames { user };
+pub(super) async fn approve(
+    config: &Path,
+    user: Option<String>,
+    expected: Option<String>,
+    output: Output,
+) -> anyhow::Result<()> {
+    let ask = ApproveNames { user, expected };
     let done = with_admin(config, |admin| async move { admin.approve_names(&ask).await }).await?;
     print_changes(output.format, &done)
 }

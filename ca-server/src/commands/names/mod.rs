@@ -14,7 +14,7 @@ pub(super) async fn run(config: &Path, asked: Names) -> anyhow::Result<()> {
         Names::Adopt { local, user, host, remove } => decide::adopt(config, local, user, host, remove).await,
         Names::Adoptions(output) => decide::adoptions(config, output).await,
         Names::Apply { expression, output } => preview::apply(config, expression, output).await,
-        Names::Approve { user, output, .. } => decide::approve(config, user, output).await,
+        Names::Approve { user, name, output, .. } => decide::approve(config, user, name, output).await,
         Names::Assign { user, name, output } => decide::assign(config, user, name, output).await,
         Names::Eval(asked) => eval::run(&asked),
         Names::Keep { user, output } => decide::keep(config, user, output).await,

@@ -80,6 +80,22 @@ impl Certificates for Tx<'_> {
         Ok(serials)
     }
 
+    fn certified_until(
+        &self,
+        user: UserId,
+        by: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let ends = self.all_of(
+            CertificateRow::TABLE,
+            "SELECT valid_before FROM certificates WHERE person = ?1 AND valid_before > ?2 AND intended_at <= ?3 \
+             ORDER BY valid_before DESC LIMIT 1",
+            params![user.to_string(), micros(now), micros(by)],
+            |cells| cells.take("valid_before"),
+        )?;
+        Ok(ends.into_iter().next())
+    }
+
     fn session(&self, id: SessionId) -> Result<Option<SessionRow>, StoreError> {
         self.session_row(id)
     }

@@ -135,6 +135,7 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.certificate(serial(1))?;
     tx.certificates_after(None, 1)?;
     tx.revoked_serials(now())?;
+    tx.certified_until(id(1), now(), now())?;
     tx.session(session(1).id)?;
     tx.token_use("x")?;
     for of in [Concerning::Anything, Concerning::Group(id(1)), Concerning::Person(id(1))] {

@@ -126,6 +126,29 @@ pub async fn ending_sessions_revokes_what_still_lives(store: Store) {
     assert_eq!(write(&store, |tx| tx.end_sessions(id(1), after(1))).await, 0);
 }
 
+pub async fn lives_of_a_persons_certificates(store: Store) {
+    write(&store, |tx| {
+        sign_in(tx, 1)?;
+        sign_in(tx, 2)?;
+        tx.intend(&CertificateRow { valid_before: after(50), revoked_at: Some(now()), ..certificate(1, 1) })?;
+        tx.intend(&CertificateRow { valid_before: after(40), ..certificate(2, 1) })?;
+        tx.intend(&CertificateRow { valid_before: after(90), intended_at: after(20), ..certificate(3, 1) })?;
+        tx.intend(&certificate(4, 2))
+    })
+    .await;
+    for (by, at, end) in [
+        (-1, 0, None),
+        (0, 0, Some(50)),
+        (19, 49, Some(50)),
+        (19, 50, None),
+        (20, 50, Some(90)),
+        (20, 90, None),
+    ] {
+        let found = read(&store, move |tx| tx.certified_until(id(1), after(by), after(at))).await;
+        assert_eq!(found, end.map(after), "by {by} at {at}");
+    }
+}
+
 pub async fn token_is_used_once(store: Store) {
     write(&store, |tx| tx.use_token(&token("issuer uti", 1))).await;
     for again in [token("issuer uti", 1), token("issuer uti", 2)] {
