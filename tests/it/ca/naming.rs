@@ -106,9 +106,9 @@ fn a_name_is_released_in_two_steps() -> Result<()> {
     let second = world.engineer("rosalind")?;
     assert_eq!(posix_name(&world, &second)?, None);
     let asked = names(&world, &["release", "rosalind"])?;
-    let word = asked["confirm"].as_str().context("no word")?;
+    let confirm = asked["confirm"].as_str().context("no word")?;
     world.ca.command(&["names", "release", "rosalind", "--confirm", "wrong"])?.refused()?;
-    assert_eq!(names(&world, &["release", "rosalind", "--confirm", word])?["freed"], true);
+    assert_eq!(names(&world, &["release", "rosalind", "--confirm", confirm])?["freed"], true);
     names(&world, &["assign", &second.oid, "rosalind"])?;
     assert_eq!(posix_name(&world, &second)?.as_deref(), Some("rosalind"));
     Ok(())
