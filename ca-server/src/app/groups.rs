@@ -484,6 +484,22 @@ pub(super) fn leave_all(
     Ok(())
 }
 
+/// Puts somebody who is another person now back into their groups.
+pub(super) fn join_all(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    resource: &ResourceRow,
+    groups: &[GroupId],
+) -> Result<(), StoreError> {
+    let label = ResourceLabel { id: resource.id, user: resource.user, user_name: resource.user_name.clone() };
+    for id in groups {
+        let Some(group) = tx.group(resource.tenant, *id)? else { continue };
+        let grants = tx.grants_of(*id)?;
+        add(tx, change, &group, &grants, &label)?;
+    }
+    Ok(())
+}
+
 /// Before a group goes. What opened a door never just vanishes from the record; of a group that opened none, the
 /// number of its members is enough there.
 fn empty(tx: &mut dyn WriteTx, change: &mut Change, row: &GroupRow) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use sallyport_scim::User;
 use sallyport_store::{PersonRow, ResourceRow, StoreError, WriteTx};
 
 use super::change::{Change, is_granted};
-use super::{naming, scope};
+use super::{groups, naming, scope};
 
 /// What SCIM calls a person from another tenant.
 const GUEST: &str = "Guest";
@@ -46,6 +46,8 @@ pub fn for_new_resource(
 
 /// Brings the person in line with the resource, and everything else in line with the person.
 pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow) -> Result<(), StoreError> {
+    let rejoined = rejoin(tx, change, resource)?;
+    let resource = rejoined.as_ref().unwrap_or(resource);
     let user = User::from_document(resource.document.clone());
     let Some(before) = tx.person(resource.user)? else { return Ok(()) };
     let mut person = PersonRow {
@@ -88,6 +90,33 @@ pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow)
     }
     announce(tx, change, &before, &person)?;
     settle_people(tx, change, &review.concerned)
+}
+
+/// Whose object id the resource claims alone, after all who claimed it before are gone, is who it stands for: as
+/// [`for_new_resource`] has it at creation. The person that it had until now was never linked, and nothing hangs on it.
+fn rejoin(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    resource: &ResourceRow,
+) -> Result<Option<ResourceRow>, StoreError> {
+    let Some(object) = object_id(resource.external_id.as_deref()) else { return Ok(None) };
+    let Some(own) = tx.person(resource.user)? else { return Ok(None) };
+    let fresh = own.object.is_none() && !own.linked_by_upn && own.posix_name.is_none();
+    if !fresh || tx.claimants(resource.tenant, object)?.len() > 1 {
+        return Ok(None);
+    }
+    let Some(holder) = tx.person_by_subject(Subject { tenant: own.tenant, object })? else { return Ok(None) };
+    if holder.state != UserState::Gone || tx.resource_of_person(holder.id)?.is_some() {
+        return Ok(None);
+    }
+    // Memberships are of people: the chain hears who leaves and who comes.
+    let joined = tx.groups_of(resource.id)?;
+    groups::leave_all(tx, change, resource)?;
+    let rejoined = ResourceRow { user: holder.id, ..resource.clone() };
+    tx.put_resource(&rejoined)?;
+    bury(tx, change, own.id)?;
+    groups::join_all(tx, change, &rejoined, &joined)?;
+    Ok(Some(rejoined))
 }
 
 /// Settles people whose numbers another one's write put in doubt, or out of it.

@@ -190,6 +190,8 @@ fn write(
     people::settle(tx, change, &after)?;
     people::settle_claimants(tx, change, before)?;
     people::settle_claimants(tx, change, &after)?;
+    // It may stand for another person now.
+    let after = tx.resource(after.tenant, after.id)?.unwrap_or(after);
     note(tx, change, &after, verb, (&before.document, was.as_ref()))?;
     Ok(after)
 }

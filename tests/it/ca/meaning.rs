@@ -131,6 +131,36 @@ fn one_object_id_in_two_spellings_is_one_person_claimed_twice() -> Result<()> {
     Ok(())
 }
 
+/// Whichever of two claimants goes, the other one is who the object id names, in their groups, and the chain knows.
+#[test]
+fn who_is_left_of_two_claimants_is_the_person() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    for (name, goes) in [("first", 0_usize), ("second", 1)] {
+        let oid = Sim::new_oid().to_string();
+        let upn = |number: usize| format!("left.{name}{number}@contoso.test");
+        let person = |number: usize| {
+            let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "externalId": oid,
+                "userName": upn(number), "active": true });
+            id(&create(&world, "Users", &body)?)
+        };
+        let both = [person(0)?, person(1)?];
+        let team = group(&world, &format!("left-{name}"))?;
+        world.ca.command(&["admin", "grant", "add", "--group", &team, "--tag", "env=left"])?.ok()?;
+        done(&patch(&world, &format!("/Groups/{team}"), &add(&both))?)?;
+        let leaves = format!("/Users/{}", both[goes]);
+        assert_eq!(world.scim(Method::DELETE, &leaves, None)?.status, 204);
+        let people = world.wait(world.admin()?.users())?;
+        let left: Vec<_> = people
+            .iter()
+            .filter(|person| person.user_name == upn(1 - goes) && person.state != "gone")
+            .map(|person| (person.state.as_str(), person.groups.len()))
+            .collect();
+        assert_eq!(left, [("active", 1)], "{name}");
+    }
+    world.ca.command(&["audit", "verify"])?.ok()?;
+    Ok(())
+}
+
 #[test]
 fn a_disabled_person_keeps_memberships_for_the_return() -> Result<()> {
     let world = World::shared()?;
