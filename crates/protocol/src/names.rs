@@ -119,8 +119,17 @@ pub enum PreviewOf {
     Everybody,
     /// The people of the connection with this name.
     Connection(String),
-    /// Attributes by their names; `oid` says who it is.
-    Rows(Vec<Map<String, Value>>),
+    /// Of a spreadsheet.
+    Rows(Vec<PreviewRow>),
+}
+
+/// `oid` says who it is; where it is absent, `userPrincipalName` does.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewRow {
+    /// Where the row begins in its file, counted from 1.
+    pub line: usize,
+    pub attributes: Map<String, Value>,
 }
 
 /// `sallyport-ca names preview --format json`.
@@ -140,6 +149,9 @@ pub struct PreviewSummary {
     pub named: usize,
     /// Have one, and another would be proposed.
     pub renamed: usize,
+    /// Have one, and the other was turned down before.
+    #[serde(default)]
+    pub kept: usize,
     /// Would get a name that is somebody else's, or a host's.
     pub collisions: usize,
     /// Get no name for any other reason.
@@ -158,7 +170,8 @@ pub struct PreviewedPerson {
 
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct PreviewProblem {
-    /// Stable, such as `name_taken`.
+    /// Stable: `name_taken`, `name_foreign`, `name_reserved`, `name_impossible`, `expression_failed`, `uid_taken`,
+    /// `uid_impossible`, `row_twice`; and `kept`, where nothing is proposed because it was turned down.
     pub code: String,
     pub detail: String,
     /// The subjects, or hosts, that it collides with.

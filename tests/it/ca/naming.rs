@@ -96,6 +96,83 @@ fn another_expression_is_previewed_then_applied() -> Result<()> {
 }
 
 #[test]
+fn a_spreadsheet_is_previewed_where_there_is_no_ca() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("people.csv");
+    let text = "oid,userPrincipalName,city\r\no1,Mara.Lind@contoso.test,\"Ulm\nor so\"\r\n\r\n\
+                ,mara.lind@fabrikam.test,\r\no3,root@contoso.test,\r\nO1,mara@contoso.test,\r\n";
+    std::fs::write(&file, text)?;
+    let preview = |format| -> Result<String> {
+        let mut command = sallyport_tests::command::limited(sallyport_tests::bin("sallyport-ca")?);
+        command.current_dir(folder.path()).args(["names", "preview", "--format", format, "--csv"]).arg(&file);
+        sallyport_tests::command::run(&mut command)?.ok()
+    };
+    let mut found: Value = serde_json::from_str(&preview("json")?)?;
+    let summary = found["summary"].take();
+    for (key, count) in [
+        ("people", 4),
+        ("unchanged", 0),
+        ("named", 1),
+        ("renamed", 0),
+        ("kept", 0),
+        ("collisions", 1),
+        ("refused", 2),
+    ] {
+        assert_eq!(summary[key], json!(count), "{key}: {summary}");
+    }
+    let people = found["people"].as_array_mut().context("no people")?;
+    for person in &mut *people {
+        let detail = person["problem"].as_object_mut().and_then(|problem| problem.remove("detail"));
+        assert!(detail.is_none_or(|detail| detail.is_string()));
+    }
+    let wanted = json!([
+        { "subject": "o1", "current": null, "proposed": "mara.lind", "problem": null, "attributes":
+            { "oid": "o1", "userPrincipalName": "Mara.Lind@contoso.test", "city": "Ulm\nor so" } },
+        { "subject": "line 5", "current": null, "proposed": "mara.lind",
+            "attributes": { "userPrincipalName": "mara.lind@fabrikam.test" },
+            "problem": { "code": "name_taken", "with": ["o1"] } },
+        { "subject": "o3", "current": null, "proposed": null,
+            "attributes": { "oid": "o3", "userPrincipalName": "root@contoso.test" },
+            "problem": { "code": "name_reserved", "with": [] } },
+        { "subject": "o1", "current": null, "proposed": "mara",
+            "attributes": { "oid": "O1", "userPrincipalName": "mara@contoso.test" },
+            "problem": { "code": "row_twice", "with": ["line 2"] } },
+    ]);
+    assert_eq!(json!(people), wanted);
+    assert!(preview("text")?.contains("(with line 2)"));
+    Ok(())
+}
+
+#[test]
+fn a_row_without_an_object_id_is_who_has_its_name_here() -> Result<()> {
+    let world = World::shared()?;
+    let vera = world.engineer("vera.sheet")?;
+    let file = world.folder().join("sheet.csv");
+    let path = file.to_str().context("no text")?;
+    for (header, oid) in
+        [("userPrincipalName", String::new()), ("oid,userPrincipalName", format!("{},", vera.oid))]
+    {
+        let gap = if oid.is_empty() { "" } else { "," };
+        std::fs::write(
+            &file,
+            format!("{header}\n{oid}Vera.Sheet@contoso.test\n{gap}vera.sheet@fabrikam.test\n"),
+        )?;
+        let preview = names(&world, &["preview", "--csv", path])?;
+        let [here, namesake] = preview["people"].as_array().context("no people")?.as_slice() else {
+            anyhow::bail!("two rows: {preview}");
+        };
+        assert_eq!((&here["subject"], &here["problem"]), (&json!(vera.oid), &Value::Null), "{header}");
+        assert_eq!((&here["current"], &here["proposed"]), (&json!("vera.sheet"), &json!("vera.sheet")));
+        assert_eq!((&namesake["subject"], &namesake["current"]), (&json!("line 3"), &Value::Null));
+        assert_eq!(namesake["problem"]["code"], "name_taken");
+        assert_eq!(namesake["problem"]["with"], json!([vera.oid]));
+        let text = world.ca.command(&["names", "preview", "--csv", path])?.ok()?;
+        assert!(text.contains("1 unchanged, not listed"), "{text}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_name_is_released_in_two_steps() -> Result<()> {
     let world = World::shared()?;
     let first = world.engineer("rosalind")?;

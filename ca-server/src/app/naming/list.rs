@@ -116,7 +116,7 @@ fn number(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Option
 }
 
 /// Who else has a number, or is sent with it.
-fn others_with(tx: &dyn ReadTx, user: UserId, number: i64) -> Result<Vec<String>, StoreError> {
+pub(super) fn others_with(tx: &dyn ReadTx, user: UserId, number: i64) -> Result<Vec<String>, StoreError> {
     let mut others = tx.wanting_id(number, user, MOST_NAMED)?;
     let uid = u32::try_from(number).ok().and_then(|number| sallyport_domain::Uid::try_from(number).ok());
     let holder = uid.map(|uid| tx.holder_of_id(uid)).transpose()?.flatten();

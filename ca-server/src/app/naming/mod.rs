@@ -4,6 +4,7 @@ mod adopt;
 mod allocate;
 mod apply;
 mod attributes;
+mod claims;
 mod decide;
 mod list;
 mod mapping;
@@ -14,6 +15,8 @@ mod settings;
 
 #[cfg(test)]
 mod decisions;
+#[cfg(test)]
+mod previewed;
 #[cfg(test)]
 mod storm;
 

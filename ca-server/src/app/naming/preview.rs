@@ -2,19 +2,18 @@
 
 use std::collections::HashMap;
 
-use sallyport_domain::{PosixName, TenantId};
+use sallyport_domain::{ConflictReason, ObjectId, ResourceId, TenantId, UserState};
 use sallyport_protocol::ProblemCode;
-use sallyport_protocol::names::{
-    NamesPreview, PreviewNames, PreviewOf, PreviewProblem, PreviewSummary, PreviewedPerson,
-};
+use sallyport_protocol::names::{NamesPreview, PreviewNames, PreviewOf, PreviewProblem, PreviewRow};
 use sallyport_scim::User;
-use sallyport_store::{ReadTx, StoreError};
+use sallyport_store::{PersonRow, ReadTx, StoreError, folded};
 use serde_json::{Map, Value};
 
+use super::claims::{Candidate, Claims, Known, Turn, Who, problem};
 use super::decide::subject;
-use super::review::{Obstacle, obstacle};
 use super::settings::Proposal;
-use super::{Attributes, Mapping, Naming, Unnamed};
+use super::{Attributes, Mapping, Naming};
+use crate::app::change::is_granted;
 use crate::app::{App, AppError};
 
 /// Resources that are read at a time.
@@ -30,27 +29,31 @@ impl App {
                     Some(text) => std::sync::Arc::new(parse(text)?),
                     None => naming.active(tx)?,
                 };
-                let mut preview = Preview::new(mapping.source());
-                preview.hold_names(tx)?;
+                let known = known(tx)?;
+                let mut preview = Preview::new(Some(tx), naming, &mapping, &known);
                 match ask.people {
-                    PreviewOf::Rows(rows) => preview.rows(naming, &mapping, rows),
-                    PreviewOf::Everybody => preview.people(tx, naming, &mapping, None)?,
-                    PreviewOf::Connection(name) => {
-                        let tenant = tenant_of(tx, &name)?;
-                        preview.people(tx, naming, &mapping, Some(tenant))?;
-                    }
+                    PreviewOf::Rows(rows) => preview.rows(rows)?,
+                    PreviewOf::Everybody => preview.people(tx, None)?,
+                    PreviewOf::Connection(name) => preview.people(tx, Some(tenant_of(tx, &name)?))?,
                 }
-                preview.hosts(tx)?;
-                Ok(preview.finish())
+                Ok(preview.finish()?)
             })
             .await
     }
 }
 
 /// A preview of rows alone, where there is no CA.
-pub fn preview_rows(naming: &Naming, mapping: &Mapping, rows: Vec<Map<String, Value>>) -> NamesPreview {
-    let mut preview = Preview::new(mapping.source());
-    preview.rows(naming, mapping, rows);
+///
+/// # Errors
+/// None of the store's, for none is asked.
+pub fn preview_rows(
+    naming: &Naming,
+    mapping: &Mapping,
+    rows: Vec<PreviewRow>,
+) -> Result<NamesPreview, StoreError> {
+    let known = Known::default();
+    let mut preview = Preview::new(None, naming, mapping, &known);
+    preview.rows(rows)?;
     preview.finish()
 }
 
@@ -68,80 +71,72 @@ fn tenant_of(tx: &dyn ReadTx, name: &str) -> Result<TenantId, AppError> {
     })
 }
 
-/// People as they come, and who has claimed which name so far.
-struct Preview {
-    summary: PreviewSummary,
-    people: Vec<PreviewedPerson>,
-    /// Whose a name is or was, or would be: an index into `people`, or the subject of somebody who is not among them.
-    claims: HashMap<PosixName, String>,
-    /// Names that people have, by subject.
-    current: HashMap<String, PosixName>,
+/// People as they come.
+struct Preview<'a> {
+    tx: Option<&'a dyn ReadTx>,
+    naming: &'a Naming,
+    mapping: &'a Mapping,
+    known: &'a Known,
+    candidates: Vec<Candidate>,
 }
 
-impl Preview {
-    fn new(expression: &str) -> Self {
-        Self {
-            summary: PreviewSummary { expression: expression.to_owned(), ..PreviewSummary::default() },
-            people: Vec::new(),
-            claims: HashMap::new(),
-            current: HashMap::new(),
-        }
+impl<'a> Preview<'a> {
+    const fn new(
+        tx: Option<&'a dyn ReadTx>,
+        naming: &'a Naming,
+        mapping: &'a Mapping,
+        known: &'a Known,
+    ) -> Self {
+        Self { tx, naming, mapping, known, candidates: Vec::new() }
     }
 
-    /// Names that are or were somebody's are taken before anybody is looked at.
-    fn hold_names(&mut self, tx: &dyn ReadTx) -> Result<(), StoreError> {
-        let mut subjects = HashMap::new();
-        for person in tx.people()? {
-            let subject = subject(&person);
-            if let Some(name) = person.posix_name {
-                self.current.insert(subject.clone(), name);
-            }
-            subjects.insert(person.id, subject);
-        }
-        for row in tx.names()?.into_iter().filter(|row| row.freed_at.is_none()) {
-            if let Some(subject) = subjects.get(&row.user) {
-                self.claims.insert(row.name, subject.clone());
-            }
+    fn finish(self) -> Result<NamesPreview, StoreError> {
+        Claims::new(self.tx, self.known)?.judge(self.mapping.source(), self.candidates)
+    }
+
+    /// A row is a person who is here already, or somebody new.
+    fn rows(&mut self, rows: Vec<PreviewRow>) -> Result<(), StoreError> {
+        let index = Index::new(self.known);
+        let mut lines = HashMap::new();
+        for PreviewRow { line, attributes: row } in rows {
+            let attributes = Attributes::Flat(&row);
+            let text = |name| attributes.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+            let oid = text("oid").map(str::to_ascii_lowercase);
+            let person = index.find(oid.as_deref(), text("userPrincipalName"));
+            let proposal = self.naming.evaluate(self.mapping, attributes);
+            let subject = oid.clone().or_else(|| person.map(subject));
+            let subject = subject.unwrap_or_else(|| format!("line {line}"));
+            let resource = match (self.tx, person) {
+                (Some(tx), Some(person)) => tx.resource_of_person(person.id)?.map(|resource| resource.id),
+                _ => None,
+            };
+            let mut one = self.candidate(person, resource, proposal)?;
+            one.who = person.map_or(Who::Row(line), |person| Who::Person(person.id));
+            let same = person.map(|person| person.id.to_string()).or(oid);
+            one.problem = same.and_then(|same| repeated(&mut lines, same, line));
+            self.candidates.push(Candidate { subject, attributes: row, ..one });
         }
         Ok(())
     }
 
-    fn rows(&mut self, naming: &Naming, mapping: &Mapping, rows: Vec<Map<String, Value>>) {
-        for (index, row) in rows.into_iter().enumerate() {
-            let attributes = Attributes::Flat(&row);
-            let oid = attributes.get("oid").and_then(Value::as_str).filter(|oid| !oid.is_empty());
-            // Line 1 is the header.
-            let subject = oid.map_or_else(|| format!("line {}", index + 2), str::to_ascii_lowercase);
-            let proposal = naming.evaluate(mapping, attributes);
-            self.add(subject, row, proposal);
-        }
-    }
-
-    fn people(
-        &mut self,
-        tx: &dyn ReadTx,
-        naming: &Naming,
-        mapping: &Mapping,
-        tenant: Option<TenantId>,
-    ) -> Result<(), StoreError> {
-        let reads: Vec<String> = mapping.attributes().into_iter().map(ToOwned::to_owned).collect();
-        let tenants = match tenant {
-            Some(tenant) => vec![tenant],
-            None => tx.connections()?.into_iter().map(|row| row.tenant).collect(),
-        };
-        for tenant in tenants {
+    /// Of all tenants, for names are everybody's; those of others than `only` are not shown.
+    fn people(&mut self, tx: &dyn ReadTx, only: Option<TenantId>) -> Result<(), StoreError> {
+        let reads: Vec<String> = self.mapping.attributes().into_iter().map(ToOwned::to_owned).collect();
+        for tenant in tx.connections()?.into_iter().map(|row| row.tenant) {
             let mut skip = 0;
             loop {
                 let page = tx.resources(tenant, skip, PAGE)?;
                 skip += page.items.len();
                 let last = page.items.len() < PAGE;
                 for row in page.items {
-                    let Some(person) = tx.person(row.user)? else { continue };
+                    let Some(person) = self.known.people.get(&row.user) else { continue };
                     let attributes = Attributes::Scim(&row.document);
                     let shown = shown(&reads, attributes);
                     let user = User::from_document(row.document.clone());
-                    let proposal = naming.propose(mapping, &user, attributes);
-                    self.add(subject(&person), shown, proposal);
+                    let proposal = self.naming.propose(self.mapping, &user, attributes);
+                    let one = self.candidate(Some(person), Some(row.id), proposal)?;
+                    let hidden = only.is_some_and(|only| only != tenant);
+                    self.candidates.push(Candidate { attributes: shown, hidden, ..one });
                 }
                 if last {
                     break;
@@ -151,100 +146,110 @@ impl Preview {
         Ok(())
     }
 
-    /// First claimant keeps: who has a name, then who came first.
-    fn add(&mut self, subject: String, attributes: Map<String, Value>, proposal: Proposal) {
-        let current = self.current.get(&subject).cloned();
-        let (proposed, problem) = match proposal {
-            Err(why) => (None, Some(refused(&why))),
-            Ok(name) => {
-                let holder = self.claims.entry(name.clone()).or_insert_with(|| subject.clone());
-                let problem = (*holder != subject).then(|| taken(&name, holder));
-                (Some(name), problem)
-            }
+    /// What was given by hand counts before what the expression makes, until the person has a name.
+    fn candidate(
+        &self,
+        person: Option<&PersonRow>,
+        resource: Option<ResourceId>,
+        proposal: Proposal,
+    ) -> Result<Candidate, StoreError> {
+        let mut one = Candidate {
+            who: Who::Row(0),
+            turn: Turn::Waiting,
+            subject: String::new(),
+            attributes: Map::new(),
+            proposal,
+            problem: None,
+            hidden: false,
         };
-        self.people.push(PreviewedPerson {
-            subject,
-            attributes,
-            current: current.map(String::from),
-            proposed: proposed.map(String::from),
-            problem,
-        });
-    }
-
-    /// Names that are local on hosts are nobody's, unless they were given to the person there.
-    fn hosts(&mut self, tx: &dyn ReadTx) -> Result<(), StoreError> {
-        let by_subject: HashMap<String, sallyport_domain::UserId> =
-            tx.people()?.into_iter().map(|person| (subject(&person), person.id)).collect();
-        for person in self.people.iter_mut().filter(|person| person.problem.is_none()) {
-            let Some(name) = person.proposed.as_deref().and_then(|name| name.parse::<PosixName>().ok())
-            else {
-                continue;
-            };
-            if person.proposed == person.current || tx.hosts_with_name(&name)?.is_empty() {
-                continue;
-            }
-            let hosts =
-                match by_subject.get(&person.subject).map(|user| obstacle(tx, *user, &name)).transpose()? {
-                    Some(Some(Obstacle::Hosts(hosts))) => hosts,
-                    Some(_) => continue,
-                    None => hosts_with(tx, &name)?,
-                };
-            person.problem = Some(PreviewProblem {
-                code: "name_foreign".to_owned(),
-                detail: format!(
-                    "{name} is a local account or group on hosts; assign another name, or adopt it"
-                ),
-                with: hosts,
-            });
+        let Some(person) = person else { return Ok(one) };
+        (one.who, one.subject) = (Who::Person(person.id), subject(person));
+        if person.posix_name.is_some() {
+            one.turn = Turn::Named;
+            return Ok(one);
         }
-        Ok(())
-    }
-
-    fn finish(mut self) -> NamesPreview {
-        let summary = &mut self.summary;
-        summary.people = self.people.len();
-        for person in &self.people {
-            match &person.problem {
-                Some(problem) if ["name_taken", "name_foreign"].contains(&problem.code.as_str()) => {
-                    summary.collisions += 1;
-                }
-                Some(_) => summary.refused += 1,
-                None if person.current.is_none() => summary.named += 1,
-                None if person.current == person.proposed => summary.unchanged += 1,
-                None => summary.renamed += 1,
-            }
+        let ledger = self.known.ledgers.get(&person.id);
+        if let Some(assigned) = ledger.and_then(|row| row.assigned.clone()) {
+            one.proposal = Ok(assigned);
         }
-        NamesPreview { summary: self.summary, people: self.people }
+        if let (Some(tx), Some(resource)) = (self.tx, resource)
+            && may_be_named(person)
+            && is_granted(tx, resource)?
+        {
+            one.turn = Turn::Reached;
+        }
+        Ok(one)
     }
 }
 
-fn hosts_with(tx: &dyn ReadTx, name: &PosixName) -> Result<Vec<String>, StoreError> {
-    let mut hosts = Vec::new();
-    for host in tx.hosts_with_name(name)? {
-        hosts.extend(tx.host(host)?.map(|host| host.name.to_string()));
+/// Whether nothing but the name keeps the person from one.
+fn may_be_named(person: &PersonRow) -> bool {
+    match person.state {
+        UserState::Active => true,
+        UserState::Conflict => person.reason != Some(ConflictReason::NoObjectId),
+        UserState::Suspended | UserState::Gone => false,
     }
-    Ok(hosts)
+}
+
+fn known(tx: &dyn ReadTx) -> Result<Known, StoreError> {
+    Ok(Known {
+        people: tx.people()?.into_iter().map(|person| (person.id, person)).collect(),
+        ledgers: tx.ledgers()?.into_iter().map(|row| (row.user, row)).collect(),
+    })
+}
+
+/// People by what a row can say of them.
+struct Index<'a> {
+    objects: HashMap<ObjectId, Vec<&'a PersonRow>>,
+    /// Of those who are not gone.
+    names: HashMap<String, Vec<&'a PersonRow>>,
+}
+
+impl<'a> Index<'a> {
+    fn new(known: &'a Known) -> Self {
+        let mut index = Self { objects: HashMap::new(), names: HashMap::new() };
+        for person in known.people.values() {
+            if let Some(object) = person.object {
+                index.objects.entry(object).or_default().push(person);
+            }
+            if is_here(person) {
+                index.names.entry(folded(&person.user_name)).or_default().push(person);
+            }
+        }
+        index
+    }
+
+    /// By the object id, and by the name only where a row has none: a namesake with an object id is somebody else.
+    fn find(&self, oid: Option<&str>, name: Option<&str>) -> Option<&'a PersonRow> {
+        let name = name.map(folded);
+        let Some(oid) = oid else { return only(self.names.get(&name?)?.iter().copied()) };
+        let found = self.objects.get(&oid.parse().ok()?)?;
+        let here = || found.iter().copied().filter(|person| is_here(person));
+        // Two tenants may have one object id.
+        only(found.iter().copied()).or_else(|| only(here())).or_else(|| {
+            let name = name?;
+            only(here().filter(|person| folded(&person.user_name) == name))
+        })
+    }
+}
+
+fn only<T>(mut several: impl Iterator<Item = T>) -> Option<T> {
+    several.next().filter(|_| several.next().is_none())
+}
+
+fn is_here(person: &PersonRow) -> bool {
+    person.state != UserState::Gone
+}
+
+/// Which of two rows is right, nobody knows: the first counts.
+fn repeated(lines: &mut HashMap<String, usize>, same: String, line: usize) -> Option<PreviewProblem> {
+    let first = *lines.entry(same).or_insert(line);
+    let detail = || format!("line {first} is about the same person; remove one of them");
+    (first != line).then(|| problem("row_twice", detail(), vec![format!("line {first}")]))
 }
 
 /// What the expression reads, and no more of a person's data.
 fn shown(reads: &[String], attributes: Attributes<'_>) -> Map<String, Value> {
     let value = |name: &String| attributes.get(name).map(|value| (name.clone(), value.clone()));
     reads.iter().filter_map(value).collect()
-}
-
-fn refused(why: &Unnamed) -> PreviewProblem {
-    let code = match why {
-        Unnamed::Failed(_) => "expression_failed",
-        _ if why.is_reserved() => "name_reserved",
-        _ => "name_impossible",
-    };
-    PreviewProblem { code: code.to_owned(), detail: why.to_string(), with: Vec::new() }
-}
-
-fn taken(name: &PosixName, holder: &str) -> PreviewProblem {
-    PreviewProblem {
-        code: "name_taken".to_owned(),
-        detail: format!("{name} is or would be somebody else's, who came first; assign another name"),
-        with: vec![holder.to_owned()],
-    }
 }

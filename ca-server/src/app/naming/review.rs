@@ -155,24 +155,35 @@ fn candidate(
     if let Some(obstacle) = obstacle(tx, person.id, &name)? {
         return Ok(Err(obstacle.reason()));
     }
-    let mut review = Review { name: Some(name), ..Review::default() };
+    let numbers = numbers(tx, person, row)?;
+    Ok(numbers.map(|[uid, gid]| Review { name: Some(name), uid, gid, ..Review::default() }))
+}
+
+/// The uid and gid that the directory wants for somebody who has none yet, or why they cannot be had.
+pub(super) fn numbers(
+    tx: &(impl ReadTx + ?Sized),
+    person: &PersonRow,
+    row: &LedgerRow,
+) -> Result<Result<[Option<Uid>; 2], ConflictReason>, StoreError> {
+    let mut numbers = [None, None];
     // Numbers that were pinned once are kept, whatever the directory wants now.
-    if person.uid.is_none() {
-        for (wanted, place) in [(row.wanted_uid, &mut review.uid), (row.wanted_gid, &mut review.gid)] {
-            let Some(wanted) = wanted else { continue };
-            match number(tx, person.id, wanted)? {
-                Ok(number) => *place = Some(number),
-                Err(reason) => return Ok(Err(reason)),
-            }
+    if person.uid.is_some() {
+        return Ok(Ok(numbers));
+    }
+    for (wanted, place) in [row.wanted_uid, row.wanted_gid].into_iter().zip(&mut numbers) {
+        let Some(wanted) = wanted else { continue };
+        match number(tx, person.id, wanted)? {
+            Ok(number) => *place = Some(number),
+            Err(reason) => return Ok(Err(reason)),
         }
     }
-    Ok(Ok(review))
+    Ok(Ok(numbers))
 }
 
 /// A number that the directory wants: possible, nobody's, no host's, and wanted for nobody else. When two people want
 /// one number, neither gets it.
 fn number(
-    tx: &mut dyn WriteTx,
+    tx: &(impl ReadTx + ?Sized),
     user: UserId,
     wanted: i64,
 ) -> Result<Result<Uid, ConflictReason>, StoreError> {

@@ -68,10 +68,10 @@ const LAST: [&str; 25] = [
 /// A resource as its directory knows it.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    tenant: usize,
+    pub(super) tenant: usize,
     pub(super) id: ResourceId,
     pub(super) object: String,
-    upn: String,
+    pub(super) upn: String,
 }
 
 pub(super) struct Storm {
@@ -326,7 +326,7 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-fn body(object_id: &str, upn: &str, uid: Option<u32>) -> Map<String, Value> {
+pub(super) fn body(object_id: &str, upn: &str, uid: Option<u32>) -> Map<String, Value> {
     let mut body = json!({ "userName": upn, "externalId": object_id, "active": true });
     if let Some(uid) = uid {
         body["urn:ietf:params:scim:schemas:extension:sallyport:2.0:User"] = json!({ "uidNumber": uid });

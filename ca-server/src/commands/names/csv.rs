@@ -1,13 +1,14 @@
 //! People out of a spreadsheet: RFC 4180, with either end of line, and the byte order mark that exports begin with.
 
 use anyhow::{bail, ensure};
-use serde_json::{Map, Value};
+use sallyport_protocol::names::PreviewRow;
+use serde_json::Value;
 
 /// No export of people is larger; a file that is, is not one.
 pub(super) const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// One map a row, by the names of the header. An empty cell is an absent attribute.
-pub(super) fn rows(text: &str) -> anyhow::Result<Vec<Map<String, Value>>> {
+/// One a row, by the names of the header. An empty cell is an absent attribute.
+pub(super) fn rows(text: &str) -> anyhow::Result<Vec<PreviewRow>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut records = Records { rest: text, line: 1 };
     let Some((_, header)) = records.next().transpose()? else {
@@ -32,7 +33,8 @@ pub(super) fn rows(text: &str) -> anyhow::Result<Vec<Map<String, Value>>> {
             header.len()
         );
         let named = header.iter().cloned().zip(cells).filter(|(_, cell)| !cell.is_empty());
-        rows.push(named.map(|(name, cell)| (name, Value::String(cell))).collect());
+        let attributes = named.map(|(name, cell)| (name, Value::String(cell))).collect();
+        rows.push(PreviewRow { line, attributes });
     }
     Ok(rows)
 }
@@ -109,7 +111,7 @@ impl Records<'_> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
 
@@ -118,8 +120,9 @@ mod tests {
         let text = "\u{feff}oid,userPrincipalName,displayName\r\no1,a@x.test,\"Lind, \"\"M\"\"\nara\"\r\n\r\no2,b@x.test,\n";
         let rows = rows(text).unwrap();
         let wanted = json!([
-            { "oid": "o1", "userPrincipalName": "a@x.test", "displayName": "Lind, \"M\"\nara" },
-            { "oid": "o2", "userPrincipalName": "b@x.test" },
+            { "line": 2, "attributes":
+                { "oid": "o1", "userPrincipalName": "a@x.test", "displayName": "Lind, \"M\"\nara" } },
+            { "line": 5, "attributes": { "oid": "o2", "userPrincipalName": "b@x.test" } },
         ]);
         assert_eq!(json!(rows), wanted);
     }
@@ -150,7 +153,7 @@ mod tests {
             let wanted: Map<String, Value> = names.into_iter().zip(cells).filter(|(_, cell)| !cell.is_empty())
                 .map(|(name, cell)| (name, Value::String(cell))).collect();
             match rows.first() {
-                Some(row) => prop_assert_eq!(row, &wanted),
+                Some(row) => prop_assert_eq!(&row.attributes, &wanted),
                 None => prop_assert!(wanted.is_empty()),
             }
         }

@@ -3,9 +3,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use sallyport_protocol::names::{
-    ApplyExpression, NamesPreview as Preview, PreviewNames, PreviewOf, PreviewSummary, PreviewedPerson,
+    ApplyExpression, NamesPreview as Preview, PreviewNames, PreviewOf, PreviewRow, PreviewSummary,
+    PreviewedPerson,
 };
-use serde_json::{Map, Value};
 
 use super::csv;
 use crate::app::{Mapping, Naming, preview_rows};
@@ -55,14 +55,14 @@ async fn ask(config: &Path, expression: Option<String>, people: PreviewOf) -> an
     with_admin(config, |admin| async move { admin.preview_names(&ask).await }).await
 }
 
-fn alone(expression: Option<&str>, rows: Vec<Map<String, Value>>) -> anyhow::Result<Preview> {
+fn alone(expression: Option<&str>, rows: Vec<PreviewRow>) -> anyhow::Result<Preview> {
     let naming = Naming::new(NamesSection::default());
     let mapping =
         Mapping::parse(expression.unwrap_or(Mapping::DEFAULT)).context("the expression cannot be used")?;
-    Ok(preview_rows(&naming, &mapping, rows))
+    Ok(preview_rows(&naming, &mapping, rows)?)
 }
 
-fn rows(file: &Path) -> anyhow::Result<Vec<Map<String, Value>>> {
+fn rows(file: &Path) -> anyhow::Result<Vec<PreviewRow>> {
     let name = file.display();
     let size = std::fs::metadata(file).with_context(|| format!("{name} cannot be read"))?.len();
     if size > csv::LARGEST {
@@ -88,6 +88,10 @@ fn print_text(preview: &Preview) -> anyhow::Result<()> {
         for person in preview.people.iter().filter(changed) {
             print_person(&mut out, person)?;
         }
+        let unlisted = preview.people.iter().filter(|person| !changed(person)).count();
+        if unlisted > 0 {
+            writeln!(out, "{unlisted} unchanged, not listed")?;
+        }
         out.flush()
     };
     quietly(print())
@@ -100,6 +104,7 @@ fn print_summary(out: &mut impl Write, summary: &PreviewSummary) -> io::Result<(
         ("unchanged", summary.unchanged, "keep their name"),
         ("named", summary.named, "have none yet and would get one"),
         ("renamed", summary.renamed, "another name would be proposed"),
+        ("kept", summary.kept, "another name was turned down before"),
         ("collisions", summary.collisions, "the name is somebody else's, or a host's"),
         ("refused", summary.refused, "no name for a person"),
     ] {
