@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::claims::{Candidate, Claims, Known, Turn, Who, problem};
 use super::decide::subject;
 use super::settings::Proposal;
-use super::{Attributes, Mapping, Naming};
+use super::{Attributes, Mapping, Naming, Unnamed};
 use crate::app::change::is_granted;
 use crate::app::{App, AppError};
 
@@ -169,8 +169,10 @@ impl<'a> Preview<'a> {
             return Ok(one);
         }
         let ledger = self.known.ledgers.get(&person.id);
-        if let Some(assigned) = ledger.and_then(|row| row.assigned.clone()) {
-            one.proposal = Ok(assigned);
+        if let Some(assigned) = ledger.and_then(|row| row.assigned.as_ref()) {
+            // It may be older than the rule.
+            let rule = &self.naming.config().rule;
+            one.proposal = rule.check(assigned.as_str()).map_err(Unnamed::Refused);
         }
         if let (Some(tx), Some(resource)) = (self.tx, resource)
             && may_be_named(person)

@@ -67,7 +67,11 @@ async fn a_preview_says_what_apply_does() {
     let ask = AssignName { user: assigned.object.clone(), name: "by.hand".to_owned() };
     app.assign_name(app.new_request_id(), ask).await.unwrap();
     let keeper = person(&storm, &kept).await.0;
+    let ruled_out = arrive(&storm, 0, 10, "older@x.test", "fine", None).await;
+    let older = person(&storm, &ruled_out).await.0;
     let keep = move |tx: &mut dyn sallyport_store::WriteTx| {
+        let row = tx.ledger(older)?.unwrap();
+        tx.put_ledger(&LedgerRow { assigned: Some("daemon".parse().unwrap()), ..row })?;
         let row = tx.ledger(keeper)?.unwrap();
         tx.put_ledger(&LedgerRow { kept: Some("elsewhere".parse().unwrap()), ..row })
     };
@@ -81,6 +85,7 @@ async fn a_preview_says_what_apply_does() {
         (&pinned, (Some("pinned"), Some("same"), Some("name_taken"))),
         (&reached, (None, Some("same"), None)),
         (&assigned, (None, Some("by.hand"), None)),
+        (&ruled_out, (None, None, Some("name_reserved"))),
         (&kept, (Some("kept"), Some("elsewhere"), Some("kept"))),
         (&twins[0], (None, Some("twin1"), Some("uid_taken"))),
         (&twins[1], (None, Some("twin2"), Some("uid_taken"))),
@@ -90,8 +95,8 @@ async fn a_preview_says_what_apply_does() {
         assert_eq!(by_subject[known.object.as_str()], wanted, "{}", known.upn);
     }
     let summary = &shown.summary;
-    assert_eq!((summary.people, summary.named, summary.renamed, summary.kept), (9, 2, 1, 1));
-    assert_eq!((summary.collisions, summary.refused, summary.unchanged), (2, 3, 0));
+    assert_eq!((summary.people, summary.named, summary.renamed, summary.kept), (10, 2, 1, 1));
+    assert_eq!((summary.collisions, summary.refused, summary.unchanged), (2, 4, 0));
     let taken = shown.people.iter().find(|person| person.subject == waiting.object).unwrap();
     assert_eq!(taken.problem.as_ref().unwrap().with, [reached.object.as_str()]);
 
