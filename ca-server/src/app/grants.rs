@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sallyport_audit::{Event, EventName};
-use sallyport_domain::{GrantId, GroupId, RequestId, Tags};
+use sallyport_domain::{GrantId, GroupId, PosixGroups, RequestId, Tags};
 use sallyport_protocol::ProblemCode;
 use sallyport_protocol::admin::{AddGrant, GrantView};
 use sallyport_store::{GrantRow, GroupRow, ReadTx, StoreError, WriteTx};
@@ -91,7 +91,8 @@ pub(super) fn remove(tx: &mut dyn WriteTx, change: &mut Change, grant: &GrantRow
 }
 
 fn row(group: GroupId, tags: Tags, sudo: bool, now: Timestamp) -> GrantRow {
-    GrantRow { id: GrantId::generate(now, &mut rand::rngs::OsRng), group, tags, sudo, created_at: now }
+    let id = GrantId::generate(now, &mut rand::rngs::OsRng);
+    GrantRow { id, group, tags, sudo, posix_groups: PosixGroups::default(), created_at: now }
 }
 
 fn view(grant: &GrantRow, group_name: String) -> GrantView {

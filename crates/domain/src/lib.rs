@@ -12,6 +12,7 @@ mod host_name;
 mod id;
 mod lifetime;
 mod name_rule;
+mod posix_groups;
 mod posix_name;
 mod principal;
 mod reserved;
@@ -33,6 +34,7 @@ pub use id::{
 };
 pub use lifetime::{Lifetime, LifetimeError};
 pub use name_rule::{NamePattern, NamePatternError, NameRefusal, NameRule};
+pub use posix_groups::{PosixGroups, is_root_equivalent};
 pub use posix_name::{PosixName, PosixNameError};
 pub use principal::{Principal, PrincipalError, Principals};
 pub use serial::Serial;

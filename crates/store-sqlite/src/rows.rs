@@ -10,6 +10,7 @@ mod hosts;
 mod ledger;
 mod meta;
 mod people;
+mod posix_groups;
 mod provisioning;
 mod resources;
 mod sessions;

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -163,7 +164,7 @@ macro_rules! columns {
 }
 
 columns!(parsed => ConflictReason, ConnectionName, HostName, HostPattern, HostState, ObjectId, PosixName, TenantId, UserState);
-columns!(from_json => HostPatterns, Vec<IpNet>, Map<String, Value>, Tags, Vec<HostName>, Vec<String>, Vec<Value>);
+columns!(from_json => BTreeSet<PosixName>, HostPatterns, Vec<IpNet>, Map<String, Value>, Tags, Vec<HostName>, Vec<String>, Vec<Value>);
 
 fn from_json<T: serde::de::DeserializeOwned>(value: ValueRef<'_>) -> Option<T> {
     serde_json::from_str(value.as_str().ok()?).ok()

@@ -14,6 +14,7 @@ mod groups;
 mod hosts;
 mod ledger;
 mod people;
+mod posix_groups;
 pub mod provisioning;
 mod reads;
 mod resources;
@@ -46,6 +47,7 @@ pub use people::{
     groups_of_a_person, name_and_uid_never_change_hands, name_and_uid_outlive_the_resource,
     people_behind_a_group, person_comes_back_whole, pins_are_never_loosened, subject_is_one_persons,
 };
+pub use posix_groups::{a_posix_group_is_for_ever, posix_groups_share_names_and_numbers_with_people};
 pub use provisioning::{
     provisioning_events_are_forgotten_from_the_oldest, provisioning_events_are_found_by_whom_they_concern,
 };
@@ -73,6 +75,7 @@ macro_rules! conformance_tests {
             a_name_left_stays_reserved
             a_panic_is_one_callers_error
             a_pin_is_for_ever
+            a_posix_group_is_for_ever
             a_read_sees_one_state
             a_refused_call_spares_the_rest_of_its_closure
             a_refused_write_leaves_nothing
@@ -113,6 +116,7 @@ macro_rules! conformance_tests {
             name_and_uid_outlive_the_resource
             people_behind_a_group
             person_comes_back_whole
+            posix_groups_share_names_and_numbers_with_people
             pins_are_never_loosened
             provisioning_events_are_forgotten_from_the_oldest
             provisioning_events_are_found_by_whom_they_concern

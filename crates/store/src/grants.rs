@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use sallyport_domain::{GrantId, GroupId, ResourceId, Tags};
+use sallyport_domain::{GrantId, GroupId, PosixGroups, ResourceId, Tags};
 
 use crate::StoreError;
 
@@ -10,7 +10,17 @@ pub struct GrantRow {
     pub group: GroupId,
     pub tags: Tags,
     pub sudo: bool,
+    /// What its people are in on those hosts. The managed ones stand in the ledger: [`crate::PosixGroupRow`].
+    pub posix_groups: PosixGroups,
     pub created_at: Timestamp,
+}
+
+impl GrantRow {
+    /// Whether its people can become root by it.
+    #[must_use]
+    pub fn makes_root(&self) -> bool {
+        self.sudo || self.posix_groups.root_equivalent().next().is_some()
+    }
 }
 
 pub trait Grants {
@@ -23,7 +33,7 @@ pub trait Grants {
 
 pub trait GrantsMut {
     /// # Errors
-    /// [`StoreError::Missing`] when the group is not there.
+    /// [`StoreError::Missing`] when the group is not there, or a managed POSIX group is not in the ledger.
     fn put_grant(&mut self, grant: &GrantRow) -> Result<(), StoreError>;
     /// Whether it was there.
     fn remove_grant(&mut self, id: GrantId) -> Result<bool, StoreError>;

@@ -110,12 +110,12 @@ pub trait LedgerMut {
     /// Holds a name for a person who is not pinned yet; nothing changes when it is theirs already.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] when it is or was another person's and is not freed.
+    /// [`StoreError::Taken`] when it is or was another person's and is not freed, or a managed POSIX group's.
     fn claim_name(&mut self, user: UserId, name: &PosixName, at: Timestamp) -> Result<(), StoreError>;
     /// Name, uid and gid become the person's for ever.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] when one of them is or was somebody else's; [`StoreError::Pinned`] when the person has
+    /// [`StoreError::Taken`] when one of them is or was somebody else's, or a group's; [`StoreError::Pinned`] when the person has
     /// another name, uid or gid already.
     fn pin(
         &mut self,

@@ -25,6 +25,7 @@ mod handle;
 mod hosts;
 mod ledger;
 mod meta;
+mod posix_groups;
 mod provisioning;
 mod tokens;
 
@@ -42,6 +43,7 @@ pub use handle::{Backend, ReadJob, Store, WriteJob};
 pub use hosts::{EnrollTokenRow, HostRow, Hosts, HostsMut, ReportRow};
 pub use ledger::{AdoptionRow, ExpressionRow, ForeignRows, Ledger, LedgerMut, LedgerRow, NameRow};
 pub use meta::{Meta, MetaMut};
+pub use posix_groups::{PosixGroupLedger, PosixGroupLedgerMut, PosixGroupRow};
 pub use provisioning::{Concerning, ProvisioningLog, ProvisioningLogMut, ProvisioningRow};
 pub use sallyport_domain::folded;
 pub use tokens::{AccessTokenRow, CredentialKind, ScimTokenRow, ScimTokens, ScimTokensMut, SecretHash};
@@ -56,6 +58,7 @@ pub trait ReadTx:
     + Hosts
     + Ledger
     + Meta
+    + PosixGroupLedger
     + ProvisioningLog
     + ScimTokens
 {
@@ -72,6 +75,7 @@ pub trait WriteTx:
     + HostsMut
     + LedgerMut
     + MetaMut
+    + PosixGroupLedgerMut
     + ProvisioningLogMut
     + ScimTokensMut
 {
@@ -86,6 +90,7 @@ impl<T> ReadTx for T where
         + Hosts
         + Ledger
         + Meta
+        + PosixGroupLedger
         + ProvisioningLog
         + ScimTokens
 {
@@ -100,6 +105,7 @@ impl<T> WriteTx for T where
         + HostsMut
         + LedgerMut
         + MetaMut
+        + PosixGroupLedgerMut
         + ProvisioningLogMut
         + ScimTokensMut
 {

@@ -28,6 +28,7 @@ pub fn next_uid(tx: &mut dyn WriteTx, ranges: &[UidRange], user: UserId) -> Resu
 
 fn is_free(tx: &mut dyn WriteTx, uid: Uid, user: UserId) -> Result<bool, StoreError> {
     Ok(tx.holder_of_id(uid)?.is_none()
+        && tx.posix_group_of_id(uid)?.is_none()
         && tx.hosts_with_id(uid)?.is_empty()
         && tx.wanting_id(uid.value().into(), user, 1)?.is_empty())
 }

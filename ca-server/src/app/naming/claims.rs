@@ -123,6 +123,10 @@ impl<'a> Claims<'a> {
                 format!("{name} is or would be somebody else's, who comes first; assign another name");
             return Ok(Some(problem("name_taken", detail, vec![self.subject(*holder)])));
         }
+        if self.tx.map(|tx| tx.posix_group(name)).transpose()?.flatten().is_some() {
+            let detail = format!("{name} is a POSIX group that hosts get from here; assign another name");
+            return Ok(Some(problem("name_taken", detail, vec![format!("group {name}")])));
+        }
         if let Some(problem) = self.foreign(one.who, name)? {
             return Ok(Some(problem));
         }

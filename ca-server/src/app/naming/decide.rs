@@ -165,6 +165,9 @@ fn rename(
 fn refuse_obstacle(tx: &mut dyn WriteTx, user: UserId, name: &PosixName) -> Result<(), AppError> {
     let detail = match obstacle(tx, user, name)? {
         None => return Ok(()),
+        Some(Obstacle::Group) => {
+            format!("{name} is a POSIX group that hosts get from here; assign another name")
+        }
         Some(Obstacle::Holder(holder)) => {
             let who = tx.person(holder)?.map(|person| person.user_name).unwrap_or_default();
             format!("{name} is or was the name of {who} ({holder}), and stays theirs; assign another name")

@@ -80,6 +80,9 @@ fn rename(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Option
             let approve = format!("sallyport-ca names approve {user} --name {proposed}");
             (format!("the directory implies another name; {approve}, or keep, or assign one"), Vec::new())
         }
+        Some(Obstacle::Group) => {
+            (format!("{proposed} is a POSIX group's name; keep the name, or assign another"), Vec::new())
+        }
         Some(Obstacle::Holder(holder)) => (
             format!("{proposed} is or was somebody else's; keep the name, or assign another"),
             vec![subject_of(tx, holder)?],
@@ -126,6 +129,7 @@ pub(super) fn others_with(tx: &dyn ReadTx, user: UserId, number: i64) -> Result<
     let mut subjects =
         others.into_iter().map(|other| subject_of(tx, other)).collect::<Result<Vec<_>, _>>()?;
     if let Some(uid) = uid {
+        subjects.extend(tx.posix_group_of_id(uid)?.map(|group| format!("group {}", group.name)));
         for host in tx.hosts_with_id(uid)? {
             subjects.extend(tx.host(host)?.map(|host| host.name.to_string()));
         }
@@ -145,6 +149,9 @@ fn conflict(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Opti
         ConflictReason::NameForeign | ConflictReason::NameTaken => {
             let obstacle = wanted(row).map(|name| obstacle(tx, person.id, name)).transpose()?.flatten();
             match obstacle {
+                Some(Obstacle::Group) => {
+                    ("a POSIX group of the hosts has the name; assign another".to_owned(), Vec::new())
+                }
                 Some(Obstacle::Holder(holder)) => (
                     "the name is or was somebody else's; assign another".to_owned(),
                     vec![subject_of(tx, holder)?],

@@ -101,7 +101,8 @@ pub fn forget_wishes(tx: &mut dyn WriteTx, user: UserId) -> Result<Vec<UserId>, 
     Ok(concerned)
 }
 
-/// Who holds a name against this person: another who has or had it, or hosts on which it is local.
+/// Who holds a name against this person: another who has or had it, a managed POSIX group (a person's own group bears
+/// their name), or hosts on which it is local.
 pub fn obstacle(
     tx: &(impl ReadTx + ?Sized),
     user: UserId,
@@ -109,6 +110,9 @@ pub fn obstacle(
 ) -> Result<Option<Obstacle>, StoreError> {
     if let Some(holder) = tx.holder_of_name(name)?.filter(|holder| *holder != user) {
         return Ok(Some(Obstacle::Holder(holder)));
+    }
+    if tx.posix_group(name)?.is_some() {
+        return Ok(Some(Obstacle::Group));
     }
     let mut hosts = Vec::new();
     for host in tx.hosts_with_name(name)? {
@@ -128,6 +132,7 @@ pub fn obstacle(
 /// What stands between a person and a name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Obstacle {
+    Group,
     Holder(UserId),
     Hosts(Vec<String>),
 }
@@ -135,7 +140,7 @@ pub enum Obstacle {
 impl Obstacle {
     const fn reason(&self) -> ConflictReason {
         match self {
-            Self::Holder(_) => ConflictReason::NameTaken,
+            Self::Group | Self::Holder(_) => ConflictReason::NameTaken,
             Self::Hosts(_) => ConflictReason::NameForeign,
         }
     }
@@ -191,6 +196,7 @@ fn number(
         return Ok(Err(ConflictReason::UidImpossible));
     };
     let taken = tx.holder_of_id(number)?.is_some_and(|holder| holder != user)
+        || tx.posix_group_of_id(number)?.is_some()
         || !tx.hosts_with_id(number)?.is_empty()
         || !tx.wanting_id(wanted, user, 1)?.is_empty();
     Ok(if taken { Err(ConflictReason::UidTaken) } else { Ok(number) })

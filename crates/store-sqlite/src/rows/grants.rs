@@ -1,6 +1,6 @@
 use rusqlite::params;
-use sallyport_domain::{GrantId, GroupId, ResourceId};
-use sallyport_store::{GrantRow, Grants, GrantsMut, StoreError};
+use sallyport_domain::{GrantId, GroupId, PosixGroups, ResourceId};
+use sallyport_store::{GrantRow, Grants, GrantsMut, PosixGroupLedger, StoreError};
 
 use crate::cells::{Cells, FromRow};
 use crate::tx::Tx;
@@ -8,7 +8,10 @@ use crate::values::{json, micros};
 
 macro_rules! grants {
     ($which:literal) => {
-        concat!("SELECT id, group_id, tags, sudo, created_at FROM grants ", $which)
+        concat!(
+            "SELECT id, group_id, tags, sudo, managed_groups, local_groups, created_at FROM grants ",
+            $which
+        )
     };
 }
 
@@ -20,6 +23,10 @@ impl FromRow for GrantRow {
             group: cells.take("group_id")?,
             tags: cells.take("tags")?,
             sudo: cells.take("sudo")?,
+            posix_groups: PosixGroups {
+                managed: cells.take("managed_groups")?,
+                local: cells.take("local_groups")?,
+            },
             created_at: cells.take("created_at")?,
         })
     }
@@ -41,7 +48,8 @@ impl Grants for Tx<'_> {
     fn grants_reaching(&self, resource: ResourceId) -> Result<Vec<GrantRow>, StoreError> {
         // CROSS keeps the order of the joins: from the person outwards, never from all grants inwards.
         self.all(
-            "SELECT grants.id, grants.group_id, grants.tags, grants.sudo, grants.created_at FROM memberships \
+            "SELECT grants.id, grants.group_id, grants.tags, grants.sudo, grants.managed_groups, grants.local_groups, \
+             grants.created_at FROM memberships \
              CROSS JOIN groups ON groups.position = memberships.group_position \
              CROSS JOIN grants ON grants.group_id = groups.id \
              WHERE memberships.resource_position = (SELECT position FROM resources WHERE id = ?1) \
@@ -53,15 +61,22 @@ impl Grants for Tx<'_> {
 
 impl GrantsMut for Tx<'_> {
     fn put_grant(&mut self, grant: &GrantRow) -> Result<(), StoreError> {
+        for name in &grant.posix_groups.managed {
+            self.posix_group(name)?.ok_or(StoreError::Missing("POSIX group"))?;
+        }
         self.change(
-            "INSERT INTO grants (id, group_id, tags, sudo, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+            "INSERT INTO grants (id, group_id, tags, sudo, managed_groups, local_groups, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
              ON CONFLICT (id) DO UPDATE SET group_id = excluded.group_id, tags = excluded.tags, \
-             sudo = excluded.sudo, created_at = excluded.created_at",
+             sudo = excluded.sudo, managed_groups = excluded.managed_groups, \
+             local_groups = excluded.local_groups, created_at = excluded.created_at",
             params![
                 grant.id.to_string(),
                 grant.group.to_string(),
                 json(&grant.tags)?,
                 grant.sudo,
+                json(&grant.posix_groups.managed)?,
+                json(&grant.posix_groups.local)?,
                 micros(grant.created_at),
             ],
             "group",

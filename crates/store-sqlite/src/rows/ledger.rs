@@ -376,6 +376,7 @@ impl Tx<'_> {
                 Ok(())
             }
             None => {
+                self.no_group_has_name(name)?;
                 self.change(
                     "INSERT INTO posix_names (name, person, since) VALUES (?1, ?2, ?3)",
                     params![name.as_str(), user.to_string(), since],
@@ -392,6 +393,7 @@ impl Tx<'_> {
                 Some(holder) if holder != user => return Err(StoreError::Taken(what)),
                 Some(_) => {}
                 None => {
+                    self.no_group_has_id(number, what)?;
                     self.change(
                         "INSERT INTO posix_ids (number, person) VALUES (?1, ?2)",
                         params![number.value(), user.to_string()],

@@ -8,7 +8,7 @@ use sallyport_domain::UidRange;
 use sallyport_store::conformance::provisioning::event;
 use sallyport_store::conformance::samples::{
     access_token, adoption, certificate, connection, enroll_token, grant, group, host, id, name, now, object,
-    pinned, resource, scim_token, serial, session, sign_in, subject, tenant, token, uid,
+    pinned, posix_group, resource, scim_token, serial, session, sign_in, subject, tenant, token, uid,
 };
 use sallyport_store::{
     Concerning, ExpressionRow, ForeignRows, LedgerRow, ReadTx, ReportRow, SecretHash, StoreError, WriteTx,
@@ -70,6 +70,7 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.put_resource(&resource(1))?;
     tx.put_group(&group(1))?;
     tx.add_member(id(1), id(1))?;
+    tx.put_posix_group(&posix_group(8))?;
     tx.put_grant(&grant(1))?;
     tx.put_host(&host(1))?;
     tx.set_generation(id(1), host(1).generation)?;
@@ -168,6 +169,10 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.people_in(id(1))?;
     tx.holder_of_name(&name(1))?;
     tx.holder_of_id(uid(1))?;
+    tx.posix_group(&name(1))?;
+    tx.posix_group_of_id(uid(1))?;
+    tx.posix_groups()?;
+    tx.is_wanted_id(uid(1))?;
     look_at_the_ledger(tx)?;
     tx.grant(id(1))?;
     tx.grants()?;

@@ -1,12 +1,13 @@
 //! Rows to store: each numbered, each different in every column from the next. Adapters' own tests use them too.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 use jiff::{SignedDuration, Timestamp};
 use sallyport_domain::{
-    Generation, HostState, Id, Kind, ObjectId, PosixName, Serial, SessionId, Subject, Tags, TenantId, Uid,
-    UserId, UserState,
+    Generation, HostState, Id, Kind, ObjectId, PosixGroups, PosixName, Serial, SessionId, Subject, Tags,
+    TenantId, Uid, UserId, UserState,
 };
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -14,8 +15,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{
     AccessTokenRow, AdoptionRow, CertificateKind, CertificateRow, ConnectionRow, CredentialKind,
-    EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind, PersonRow, ReportRow, ResourceRow, ScimTokenRow,
-    SecretHash, SessionRow, Store, StoreError, TokenUse, WriteTx,
+    EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind, PersonRow, PosixGroupRow, ReportRow, ResourceRow,
+    ScimTokenRow, SecretHash, SessionRow, Store, StoreError, TokenUse, WriteTx,
 };
 
 /// 2027-01-15T08:00:00Z.
@@ -140,6 +141,19 @@ pub fn grant(number: u32) -> GrantRow {
         group: id(number),
         tags: tags(&["env=prod", "role=web"]),
         sudo: number.is_multiple_of(2),
+        posix_groups: PosixGroups {
+            managed: BTreeSet::new(),
+            local: BTreeSet::from([format!("local{number}").parse().unwrap()]),
+        },
+        created_at: after(i64::from(number)),
+    }
+}
+
+/// With the gid of the person with the same number.
+pub fn posix_group(number: u32) -> PosixGroupRow {
+    PosixGroupRow {
+        name: format!("group{number}").parse().unwrap(),
+        gid: uid(number),
         created_at: after(i64::from(number)),
     }
 }
