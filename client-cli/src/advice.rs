@@ -48,7 +48,9 @@ fn for_problem(problem: &Problem) -> String {
             "sallyport login with the address of the person who signs in; or sign out in the browser first"
                 .into()
         }
-        ProblemCode::IssuerUnreachable | ProblemCode::TooMany => "sallyport login again in a minute".into(),
+        ProblemCode::IssuerUnreachable | ProblemCode::TooMany | ProblemCode::TooSlow => {
+            "sallyport login again in a minute".into()
+        }
         ProblemCode::GuestRefused | ProblemCode::WrongTenant => {
             "sallyport login with an account of the tenant itself".into()
         }

@@ -24,10 +24,14 @@ impl Failure {
         self.problem.code
     }
 
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     /// The document as it is sent.
     pub(super) fn render(self, request: RequestId) -> Response {
+        let status = self.status();
         let problem = Problem { request: Some(request.to_string()), ..self.problem };
-        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
@@ -66,7 +70,7 @@ impl From<AppError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        let mut response = self.status().into_response();
         response.extensions_mut().insert(self);
         response
     }

@@ -4,6 +4,7 @@ mod admin;
 mod client_address;
 mod connections;
 mod counted;
+mod deadline;
 mod failure;
 mod hosts;
 mod json;
@@ -20,9 +21,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use ipnet::IpNet;
-use tower_http::timeout::TimeoutLayer;
 
 pub use failure::Failure;
 pub use json::{Json, SmallBody};
@@ -70,6 +69,6 @@ pub fn limited<S>(routes: Router<S>, body: usize, timeout: Duration) -> Router<S
 where
     S: Clone + Send + Sync + 'static,
 {
-    let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout);
-    routes.layer(DefaultBodyLimit::max(body)).layer(timeout)
+    let deadline = axum::middleware::from_fn_with_state(timeout, deadline::keep);
+    routes.layer(DefaultBodyLimit::max(body)).layer(deadline)
 }

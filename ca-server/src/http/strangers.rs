@@ -11,8 +11,8 @@ use jiff::SignedDuration;
 use sallyport_policy::Rate;
 
 use super::Failure;
+use super::client_address::ClientAddress;
 use crate::app::{Shared, SharedClock};
-use crate::serve::Peer;
 
 /// A fleet behind one address is refused once a host after a restart of the server (`clock_skew`), and goes on: the
 /// burst is above what one address may have of connections, the rate above what honest mistakes add up to.
@@ -43,7 +43,8 @@ pub(super) async fn at_the_door(
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(address) = request.extensions().get::<Peer>().and_then(|peer| counted(peer.0)) else {
+    let Some(address) = request.extensions().get::<ClientAddress>().and_then(|client| counted(client.0))
+    else {
         return next.run(request).await;
     };
     if let Err(refusal) = strangers.unproven.look(&address, strangers.clock.0.now()) {
@@ -57,8 +58,8 @@ pub(super) async fn at_the_door(
     response
 }
 
-/// What counts as one address: in IPv6 a network of 64 bits, which anybody has. On loopback is a proxy of ours with
-/// everybody behind it, or root.
+/// What counts as one address: in IPv6 a network of 64 bits, which anybody has. On loopback is root, or a proxy whose word
+/// does not count (`proxies` in `[[listen]]`) and that is everybody.
 fn counted(address: IpAddr) -> Option<IpAddr> {
     let address = address.to_canonical();
     let counted = match address {
@@ -89,12 +90,15 @@ mod tests {
     use axum::Router;
     use axum::body::Body;
     use axum::http::Uri;
+    use ipnet::IpNet;
     use jiff::Timestamp;
     use sallyport_domain::Clock;
     use sallyport_protocol::ProblemCode;
     use tower::ServiceExt;
 
+    use super::super::client_address;
     use super::*;
+    use crate::serve::Peer;
 
     const RATE: Rate = Rate { burst: 3, every: SignedDuration::from_secs(10) };
     const ELSEWHERE: &str = "198.51.100.7";
@@ -127,16 +131,32 @@ mod tests {
 
     impl Door {
         fn new() -> Self {
+            Self::behind(&[])
+        }
+
+        fn behind(proxies: &[&str]) -> Self {
+            let proxies: Arc<[IpNet]> = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
             let hand = Arc::new(Hand(Mutex::new(0)));
             let strangers = Strangers::with_rate(RATE, SharedClock(hand.clone()));
             let layer = axum::middleware::from_fn_with_state(strangers, at_the_door);
-            let router = Router::new().fallback(answer).layer(layer);
+            let router = Router::new()
+                .fallback(answer)
+                .layer(layer)
+                .layer(axum::middleware::from_fn_with_state(proxies, client_address::note));
             Self { hand, router }
         }
 
         /// Whether the request got past the door.
         async fn passes(&self, from: &str, path: &str) -> bool {
+            self.forwarded(from, None, path).await
+        }
+
+        /// With what a proxy on the way says of whom the request came from.
+        async fn forwarded(&self, from: &str, said: Option<&str>, path: &str) -> bool {
             let mut request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            if let Some(said) = said {
+                request.headers_mut().insert("X-Forwarded-For", said.parse().unwrap());
+            }
             request.extensions_mut().insert(Peer(from.parse().unwrap()));
             let response = self.router.clone().oneshot(request).await.unwrap();
             response.extensions().get::<Failure>().map(Failure::code) != Some(ProblemCode::TooMany)
@@ -173,6 +193,30 @@ mod tests {
                 assert!(door.passes(from, "/unsigned").await);
             }
         }
+    }
+
+    #[tokio::test]
+    async fn clients_behind_a_trusted_proxy_are_counted_one_by_one() {
+        for proxy in ["127.0.0.1", "198.51.100.1"] {
+            let door = Door::behind(&["127.0.0.1/32", "198.51.100.1/32"]);
+            let first = Some("203.0.113.9, 192.0.2.7");
+            for _ in 0..3 {
+                assert!(door.forwarded(proxy, first, "/unsigned").await);
+            }
+            assert!(!door.forwarded(proxy, first, "/fine").await);
+            // A forged beginning does not make another address of it.
+            assert!(!door.forwarded(proxy, Some("203.0.113.10, 192.0.2.7"), "/fine").await);
+            assert!(door.forwarded(proxy, Some("192.0.2.8"), "/fine").await, "through the same proxy");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_stranger_says_of_where_it_comes_from_does_not_count() {
+        let door = Door::behind(&["127.0.0.1/32"]);
+        for said in ["192.0.2.1", "192.0.2.2", "127.0.0.1"] {
+            assert!(door.forwarded(ELSEWHERE, Some(said), "/unsigned").await);
+        }
+        assert!(!door.forwarded(ELSEWHERE, Some("192.0.2.3"), "/fine").await);
     }
 
     #[tokio::test]

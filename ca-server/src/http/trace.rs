@@ -1,7 +1,6 @@
 //! Each request gets an id: in the log, in the audit and in every refusal.
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -34,14 +33,7 @@ pub(super) async fn tag(State(app): State<App>, mut request: Request, next: Next
     // On at every level: an error that is logged inside has the id that the person was told.
     let span = tracing::error_span!("request", %id, %method, path);
     let mut response = next.run(request).instrument(span.clone()).await;
-    let failure = match response.extensions_mut().remove::<Failure>() {
-        Some(failure) => Some(failure),
-        // The time-out layer speaks plain HTTP.
-        None if response.status() == StatusCode::REQUEST_TIMEOUT => {
-            Some(Failure::new(ProblemCode::Internal, "the request took too long; try again"))
-        }
-        None => None,
-    };
+    let failure = response.extensions_mut().remove::<Failure>();
     let response = failure.map_or(response, |failure| failure.render(id));
     span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
     response

@@ -53,7 +53,9 @@ impl ClientError {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Problem(problem) => problem.status >= 500 || problem.code == ProblemCode::TooMany,
+            Self::Problem(problem) => {
+                problem.status >= 500 || matches!(problem.code, ProblemCode::TooMany | ProblemCode::TooSlow)
+            }
             Self::AdminSocket { .. } | Self::Unreachable { .. } => true,
             _ => false,
         }

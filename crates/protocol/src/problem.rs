@@ -60,6 +60,8 @@ codes! {
     WrongPerson = "wrong_person", 403;
     NotFound = "not_found", 404;
     MethodNotAllowed = "method_not_allowed", 405;
+    /// The body did not arrive in time.
+    TooSlow = "too_slow", 408;
     Conflict = "conflict", 409;
     TooLarge = "too_large", 413;
     TooMany = "too_many", 429;
