@@ -52,6 +52,12 @@ impl Change {
         }
     }
 
+    /// Takes back what these reach: whoever calls this sees to it that they are told before long. Never for somebody
+    /// who loses access.
+    pub fn put_off(&mut self, grants: &[GrantRow]) {
+        self.selectors.retain(|selector| !grants.iter().any(|grant| grant.tags == *selector));
+    }
+
     /// The revocation list is longer now.
     pub fn revoked(&mut self) {
         self.everyone = true;

@@ -8,7 +8,8 @@ use sallyport_protocol::admin::{AddGrant, GrantView};
 use sallyport_store::{GrantRow, GroupRow, ReadTx, StoreError, WriteTx};
 
 use super::change::Change;
-use super::{App, AppError, people};
+use super::who::tenants;
+use super::{App, AppError, groups, settling};
 
 impl App {
     pub async fn add_grant(&self, request: RequestId, ask: AddGrant) -> Result<GrantView, AppError> {
@@ -18,7 +19,9 @@ impl App {
                 "a grant names at least one tag; add --tag KEY=VALUE (a host must bear every tag named)",
             ));
         }
-        self.change(request, self.now(), move |tx, change| add(tx, change, &ask)).await
+        let added = self.change(request, self.now(), move |tx, change| add(tx, change, &ask)).await?;
+        self.settle_groups().await?;
+        Ok(added)
     }
 
     pub async fn remove_grant(&self, request: RequestId, id: GrantId) -> Result<(), AppError> {
@@ -27,10 +30,10 @@ impl App {
                 let detail = format!("there is no grant {id}; run: sallyport-ca admin grant ls");
                 return Err(AppError::refused(ProblemCode::NotFound, detail));
             };
-            remove(tx, change, &grant)?;
-            Ok(())
+            Ok(remove(tx, change, &grant)?)
         })
-        .await
+        .await?;
+        self.settle_groups().await
     }
 
     pub async fn list_grants(&self) -> Result<Vec<GrantView>, AppError> {
@@ -55,7 +58,7 @@ fn removed(change: &Change, grant: &GrantRow) -> Event {
     event.with("sudo", grant.sudo)
 }
 
-fn add(tx: &mut dyn WriteTx, change: &mut Change, ask: &AddGrant) -> Result<GrantView, AppError> {
+pub(super) fn add(tx: &mut dyn WriteTx, change: &mut Change, ask: &AddGrant) -> Result<GrantView, AppError> {
     let group = find_group(tx, &ask.group)?;
     let same = |grant: &&GrantRow| grant.tags == ask.tags && grant.sudo == ask.sudo;
     if let Some(grant) = tx.grants_of(group.id)?.iter().find(same) {
@@ -68,11 +71,7 @@ fn add(tx: &mut dyn WriteTx, change: &mut Change, ask: &AddGrant) -> Result<Gran
     let event = event.with("group", group.id.to_string()).with("group_name", group.display_name.as_str());
     tx.append(&event.with("tags", grant.tags.to_string()).with("sudo", grant.sudo))?;
     // A first grant gives its people their names.
-    for member in tx.members(group.id)? {
-        if let Some(resource) = tx.resource(group.tenant, member)? {
-            people::settle(tx, change, &resource)?;
-        }
-    }
+    settling::grant_came(tx, change, group.id)?;
     Ok(view(&grant, group.display_name))
 }
 
@@ -81,13 +80,7 @@ pub(super) fn remove(tx: &mut dyn WriteTx, change: &mut Change, grant: &GrantRow
     tx.remove_grant(grant.id)?;
     change.touch_tags(&grant.tags);
     tx.append(&removed(change, grant))?;
-    let Some(group) = tx.group_by_id(grant.group)? else { return Ok(()) };
-    for member in tx.members(group.id)? {
-        if let Some(resource) = tx.resource(group.tenant, member)? {
-            people::revoke_if_out(tx, change, &resource)?;
-        }
-    }
-    Ok(())
+    settling::grant_went(tx, change, grant.group)
 }
 
 fn row(group: GroupId, tags: Tags, sudo: bool, now: Timestamp) -> GrantRow {
@@ -128,12 +121,13 @@ fn matching(tx: &(impl ReadTx + ?Sized), text: &str) -> Result<Vec<GroupRow>, St
     if let Ok(id) = text.parse() {
         return Ok(tx.group_by_id(id)?.into_iter().collect());
     }
-    let same_object =
-        |group: &GroupRow| group.external_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(text));
-    let groups = tx.all_groups()?;
-    let by_object: Vec<GroupRow> = groups.iter().filter(|group| same_object(group)).cloned().collect();
-    if !by_object.is_empty() {
-        return Ok(by_object);
+    let (mut by_object, mut by_name) = (Vec::new(), Vec::new());
+    for tenant in tenants(tx)? {
+        for spelling in groups::spellings(text) {
+            by_object.extend(tx.groups_by_external_id(tenant, &spelling)?);
+        }
+        by_name.extend(tx.groups_by_name(tenant, text)?);
     }
-    Ok(groups.into_iter().filter(|group| group.display_name == text).collect())
+    by_name.retain(|group| group.display_name == text);
+    Ok(if by_object.is_empty() { by_name } else { by_object })
 }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::change::Change;
 use super::provisioning::{Attempt, Entry, Verb};
 use super::users::{changed, slice};
-use super::{App, DirectoryError, ListQuery, grants, people, scope};
+use super::{App, DirectoryError, ListQuery, grants, people, scope, settling};
 
 /// A group, with its members where they were asked for.
 #[derive(Clone, Debug)]
@@ -226,7 +226,7 @@ fn refuse_duplicate(
 }
 
 /// The text, and for an object id the other ways in which programs write one: each is a look into an index.
-fn spellings(external_id: &str) -> HashSet<String> {
+pub(super) fn spellings(external_id: &str) -> HashSet<String> {
     let mut spellings = HashSet::from([external_id.to_owned()]);
     if let Some(object) = object_id(Some(external_id)) {
         let lower = object.to_string();
@@ -440,13 +440,12 @@ fn remove(
         return Ok(false);
     }
     let scoped = scope::names(tx, row)?;
-    if (scoped || !grants.is_empty())
-        && let Some(resource) = tx.resource(row.tenant, label.id)?
-    {
-        if scoped {
-            people::settle(tx, change, &resource)?;
-        }
-        people::revoke_if_out(tx, change, &resource)?;
+    if scoped && let Some(resource) = tx.resource(row.tenant, label.id)? {
+        people::settle(tx, change, &resource)?;
+    }
+    let opened = !grants.is_empty() || settling::is_withdrawn(tx, row.id)?;
+    if (scoped || opened) && people::revoke_if_out(tx, change, label)? {
+        change.revoked();
     }
     Ok(true)
 }
@@ -504,7 +503,7 @@ pub(super) fn join_all(
 /// number of its members is enough there.
 fn empty(tx: &mut dyn WriteTx, change: &mut Change, row: &GroupRow) -> Result<(), StoreError> {
     let grants = tx.grants_of(row.id)?;
-    if grants.is_empty() && !scope::names(tx, row)? {
+    if grants.is_empty() && !scope::names(tx, row)? && !settling::is_withdrawn(tx, row.id)? {
         return Ok(());
     }
     for label in everyone_but(tx, row, &HashSet::new())? {

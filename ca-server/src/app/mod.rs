@@ -23,9 +23,12 @@ mod report;
 mod revocation;
 mod scope;
 mod search;
+mod settling;
 mod silence;
 mod snapshot;
 mod standing;
+#[cfg(test)]
+mod testing;
 mod throttles;
 mod tokens;
 mod upn_link;

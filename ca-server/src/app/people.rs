@@ -3,7 +3,7 @@
 use sallyport_audit::EventName;
 use sallyport_domain::{ConflictReason, ObjectId, Subject, UserId, UserState};
 use sallyport_scim::User;
-use sallyport_store::{PersonRow, ResourceRow, StoreError, WriteTx};
+use sallyport_store::{PersonRow, ResourceLabel, ResourceRow, StoreError, WriteTx};
 
 use super::change::{Change, is_granted};
 use super::{groups, naming, scope};
@@ -190,23 +190,53 @@ pub(super) fn is_flag(reason: ConflictReason) -> bool {
     reason != ConflictReason::OutOfScope
 }
 
-/// A person whom no grant reaches any more keeps no certificate: a host without the agent would still let it in.
-pub fn revoke_if_out(
+/// Gives name and numbers to a member whom a grant reaches first; whether there was anything to look at.
+pub fn name_at_last(
     tx: &mut dyn WriteTx,
     change: &mut Change,
-    resource: &ResourceRow,
-) -> Result<(), StoreError> {
-    if is_granted(tx, resource.id)? {
-        return Ok(());
+    member: &ResourceLabel,
+) -> Result<bool, StoreError> {
+    let Some(person) = tx.person(member.user)?.filter(|person| person.posix_name.is_none()) else {
+        return Ok(false);
+    };
+    if let Some(resource) = tx.resource(person.tenant, member.id)? {
+        settle(tx, change, &resource)?;
     }
-    let revoked = tx.end_sessions(resource.user, change.now)?;
+    Ok(true)
+}
+
+/// The person as they are to sign in: a grant to many people comes to one after the other, and to whom it has yet to
+/// come, it comes now.
+pub fn arrived(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    person: PersonRow,
+) -> Result<PersonRow, StoreError> {
+    if person.state != UserState::Active || person.posix_name.is_some() {
+        return Ok(person);
+    }
+    let Some(resource) = tx.resource_of_person(person.id)? else { return Ok(person) };
+    settle(tx, change, &resource)?;
+    Ok(tx.person(person.id)?.unwrap_or(person))
+}
+
+/// A person whom no grant reaches any more keeps no certificate: a host without the agent would still let it in.
+/// Whether any was revoked, which is the caller's to tell the hosts.
+pub fn revoke_if_out(
+    tx: &mut dyn WriteTx,
+    change: &Change,
+    member: &ResourceLabel,
+) -> Result<bool, StoreError> {
+    if is_granted(tx, member.id)? {
+        return Ok(false);
+    }
+    let revoked = tx.end_sessions(member.user, change.now)?;
     if revoked == 0 {
-        return Ok(());
+        return Ok(false);
     }
-    change.revoked();
-    let event = change.event(EventName::CertificatesRevoked).of_user(resource.user);
+    let event = change.event(EventName::CertificatesRevoked).of_user(member.user);
     tx.append(&event.with("why", "no grant is left").with("certificates_revoked", revoked))?;
-    Ok(())
+    Ok(true)
 }
 
 /// What a change of state means for others: the chain hears of it, and lost access is revoked.

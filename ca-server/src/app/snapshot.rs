@@ -135,7 +135,7 @@ impl App {
 }
 
 /// Everybody whom the host lets in, with the local accounts that were given to them there.
-fn accounts(tx: &dyn ReadTx, host: &HostRow, guests: bool) -> Result<Vec<Account>, StoreError> {
+pub(super) fn accounts(tx: &dyn ReadTx, host: &HostRow, guests: bool) -> Result<Vec<Account>, StoreError> {
     let adoptions = tx.adoptions()?;
     let adopted = |access: Access| {
         let adopt = adopted_here(&adoptions, access.user, host);

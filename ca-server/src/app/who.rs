@@ -41,6 +41,7 @@ fn by_id(tx: &(impl ReadTx + ?Sized), text: &str) -> Result<Vec<UserId>, StoreEr
     Ok(found)
 }
 
-fn tenants(tx: &(impl ReadTx + ?Sized)) -> Result<Vec<TenantId>, StoreError> {
+/// Every group and every resource is of one of these.
+pub(super) fn tenants(tx: &(impl ReadTx + ?Sized)) -> Result<Vec<TenantId>, StoreError> {
     Ok(tx.connections()?.into_iter().map(|connection| connection.tenant).collect())
 }

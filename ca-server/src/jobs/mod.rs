@@ -33,6 +33,9 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         if let Err(error) = app.settle_scopes().await {
             tracing::warn!(error = %Chain(&error), "a changed scope could not be carried out; it is tried again");
         }
+        if let Err(error) = app.settle_groups().await {
+            tracing::warn!(error = %Chain(&error), "a grant that came or went could not be carried out; it is tried again");
+        }
         tokio::select! {
             () = tokio::time::sleep(STEP) => {}
             () = stopped(&mut stop) => return,

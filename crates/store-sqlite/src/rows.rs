@@ -15,3 +15,4 @@ mod provisioning;
 mod resources;
 mod sessions;
 mod tokens;
+mod unsettled;

@@ -9,7 +9,7 @@ use sallyport_domain::{
     ConflictReason, ConnectionName, Generation, HostName, HostPattern, HostPatterns, HostState, Id, Kind,
     ObjectId, PosixName, Serial, Tags, TenantId, Uid, UserState,
 };
-use sallyport_store::{CredentialKind, LoginKind, SecretHash, StoreError};
+use sallyport_store::{CredentialKind, LoginKind, SecretHash, StoreError, Unsettled};
 use serde_json::{Map, Value};
 
 use crate::failure::{TooLarge, database};
@@ -136,6 +136,13 @@ impl Column for CredentialKind {
     fn from_value(value: ValueRef<'_>) -> Option<Self> {
         let text = value.as_str().ok()?;
         [Self::Basic, Self::Bearer, Self::OAuth].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+impl Column for Unsettled {
+    fn from_value(value: ValueRef<'_>) -> Option<Self> {
+        let text = value.as_str().ok()?;
+        [Self::Grant, Self::Withdrawal].into_iter().find(|what| what.as_str() == text)
     }
 }
 

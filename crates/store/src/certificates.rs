@@ -65,7 +65,8 @@ pub trait Certificates {
         limit: usize,
     ) -> Result<Vec<CertificateRow>, StoreError>;
     /// Serials that are revoked and whose certificate has not ended at `now`, in their order. It ends *at* its
-    /// `valid_before`, as sshd has it; one that is not valid yet is among them.
+    /// `valid_before`, as sshd has it; one that is not valid yet is among them. So are those that a withdrawal has yet
+    /// to come to: see [`crate::UnsettledGroups::withdrawn_serials`].
     fn revoked_serials(&self, now: Timestamp) -> Result<Vec<Serial>, StoreError>;
     /// The latest end of the person's certificates that were intended at `by` or before and have not ended at `now`,
     /// revoked or not: a host that has not heard of the revocation takes it.

@@ -20,6 +20,7 @@ mod reads;
 mod resources;
 pub mod samples;
 mod tokens;
+mod unsettled;
 mod writes;
 
 pub use audit::{audit_chain_holds_over_roll_backs, audit_is_read_in_slices, audit_starts_at_genesis};
@@ -57,6 +58,10 @@ pub use resources::{
     resources_are_paged, resources_stay_in_their_tenant, user_name_is_unique_without_case,
 };
 pub use tokens::{access_tokens_end, scim_tokens};
+pub use unsettled::{
+    a_withdrawal_is_on_the_revocation_list_before_it_comes_to_everybody,
+    members_are_walked_through_by_their_places, unsettled_groups_go_with_their_group,
+};
 pub use writes::{
     a_panic_is_one_callers_error, a_refused_call_spares_the_rest_of_its_closure,
     a_refused_write_leaves_nothing, a_write_is_seen_by_the_next_read, a_write_sees_its_own_changes,
@@ -80,6 +85,7 @@ macro_rules! conformance_tests {
             a_refused_call_spares_the_rest_of_its_closure
             a_refused_write_leaves_nothing
             a_write_is_seen_by_the_next_read
+            a_withdrawal_is_on_the_revocation_list_before_it_comes_to_everybody
             a_write_sees_its_own_changes
             absence_is_an_answer
             adoptions_are_recorded
@@ -110,6 +116,7 @@ macro_rules! conformance_tests {
             machine_key_is_one_hosts
             many_reads_run_beside_writes
             members_are_counted_and_listed_while_few
+            members_are_walked_through_by_their_places
             memberships_are_a_set
             memberships_stay_inside_a_tenant
             name_and_uid_never_change_hands
@@ -132,6 +139,7 @@ macro_rules! conformance_tests {
             subject_is_one_persons
             times_are_cut_to_microseconds
             token_is_used_once
+            unsettled_groups_go_with_their_group
             used_tokens_are_forgotten_after_their_time
             user_name_is_unique_without_case
             wanted_numbers_are_found

@@ -28,6 +28,7 @@ mod meta;
 mod posix_groups;
 mod provisioning;
 mod tokens;
+mod unsettled;
 
 pub mod conformance;
 
@@ -47,6 +48,7 @@ pub use posix_groups::{PosixGroupLedger, PosixGroupLedgerMut, PosixGroupRow};
 pub use provisioning::{Concerning, ProvisioningLog, ProvisioningLogMut, ProvisioningRow};
 pub use sallyport_domain::folded;
 pub use tokens::{AccessTokenRow, CredentialKind, ScimTokenRow, ScimTokens, ScimTokensMut, SecretHash};
+pub use unsettled::{Unsettled, UnsettledGroups, UnsettledGroupsMut, UnsettledRow};
 
 /// Everything that can be asked.
 pub trait ReadTx:
@@ -61,6 +63,7 @@ pub trait ReadTx:
     + PosixGroupLedger
     + ProvisioningLog
     + ScimTokens
+    + UnsettledGroups
 {
 }
 
@@ -78,6 +81,7 @@ pub trait WriteTx:
     + PosixGroupLedgerMut
     + ProvisioningLogMut
     + ScimTokensMut
+    + UnsettledGroupsMut
 {
 }
 
@@ -93,6 +97,7 @@ impl<T> ReadTx for T where
         + PosixGroupLedger
         + ProvisioningLog
         + ScimTokens
+        + UnsettledGroups
 {
 }
 impl<T> WriteTx for T where
@@ -108,5 +113,6 @@ impl<T> WriteTx for T where
         + PosixGroupLedgerMut
         + ProvisioningLogMut
         + ScimTokensMut
+        + UnsettledGroupsMut
 {
 }

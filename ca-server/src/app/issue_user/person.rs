@@ -11,7 +11,7 @@ use sallyport_store::{GrantRow, PersonRow, StoreError, WriteTx};
 
 use super::Asked;
 use crate::app::change::Change;
-use crate::app::{App, AppError, Refusal, upn_link};
+use crate::app::{App, AppError, Refusal, people, upn_link};
 use crate::config::DeviceLogin;
 
 /// Whose object id the token has, or who is linked to it just now.
@@ -21,7 +21,7 @@ pub(super) fn find(
     token: &Verified,
 ) -> Result<Option<PersonRow>, StoreError> {
     match tx.person_by_subject(token.subject)? {
-        Some(person) => Ok(Some(person)),
+        Some(person) => people::arrived(tx, change, person).map(Some),
         None => upn_link::person(tx, change, token),
     }
 }

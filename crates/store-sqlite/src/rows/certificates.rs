@@ -3,6 +3,7 @@ use rusqlite::params;
 use sallyport_domain::{Serial, SessionId, UserId};
 use sallyport_store::{
     CertificateKind, CertificateRow, Certificates, CertificatesMut, SessionRow, StoreError, TokenUse,
+    UnsettledGroups,
 };
 
 use crate::cells::{Cells, FromRow};
@@ -76,6 +77,7 @@ impl Certificates for Tx<'_> {
             [micros(now)],
             |cells| cells.take("serial"),
         )?;
+        serials.extend(self.withdrawn_serials(now)?);
         serials.sort_unstable();
         Ok(serials)
     }

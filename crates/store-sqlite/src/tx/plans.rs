@@ -9,9 +9,11 @@ use sallyport_store::conformance::provisioning::event;
 use sallyport_store::conformance::samples::{
     access_token, adoption, certificate, connection, enroll_token, grant, group, host, id, name, now, object,
     pinned, posix_group, resource, scim_token, serial, session, sign_in, subject, tenant, token, uid,
+    unsettled,
 };
 use sallyport_store::{
-    Concerning, ExpressionRow, ForeignRows, LedgerRow, ReadTx, ReportRow, SecretHash, StoreError, WriteTx,
+    Concerning, ExpressionRow, ForeignRows, LedgerRow, ReadTx, ReportRow, SecretHash, StoreError, Unsettled,
+    WriteTx,
 };
 
 use super::*;
@@ -93,6 +95,8 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.forget_provisioning(now(), 0, 1)?;
     tx.remove_member(id(1), id(1))?;
     tx.touch_group(id(1), now())?;
+    tx.put_unsettled(&unsettled(1, Unsettled::Grant))?;
+    tx.remove_unsettled(id(1), Unsettled::Grant)?;
     tx.remove_grant(id(1))?;
     tx.remove_group(tenant(1), id(1))?;
     tx.remove_resource(tenant(1), id(1)).map(drop)
@@ -178,6 +182,9 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.grants()?;
     tx.grants_of(id(1))?;
     tx.grants_reaching(id(1))?;
+    tx.unsettled()?;
+    tx.unsettled_group(id(1), Unsettled::Grant)?;
+    tx.members_after(id(1), 0, 1)?;
     tx.host(id(1))?;
     tx.host_by_machine("x")?;
     tx.host_by_name(&host(1).name)?;

@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::{
     AccessTokenRow, AdoptionRow, CertificateKind, CertificateRow, ConnectionRow, CredentialKind,
     EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind, PersonRow, PosixGroupRow, ReportRow, ResourceRow,
-    ScimTokenRow, SecretHash, SessionRow, Store, StoreError, TokenUse, WriteTx,
+    ScimTokenRow, SecretHash, SessionRow, Store, StoreError, TokenUse, Unsettled, UnsettledRow, WriteTx,
 };
 
 /// 2027-01-15T08:00:00Z.
@@ -156,6 +156,11 @@ pub fn posix_group(number: u32) -> PosixGroupRow {
         gid: uid(number),
         created_at: after(i64::from(number)),
     }
+}
+
+/// Of the group with the same number, before the first member.
+pub fn unsettled(number: u32, what: Unsettled) -> UnsettledRow {
+    UnsettledRow { group: id(number), what, since: after(i64::from(number)), after: 0 }
 }
 
 /// Of the person with the same number.

@@ -24,43 +24,49 @@ pub(crate) struct Waits {
 
 pub(crate) struct Crowd {
     pub(crate) members: usize,
+    /// The SCIM ids of the two groups, and of who joins and leaves them.
+    pub(crate) small: String,
+    pub(crate) group: String,
+    pub(crate) newcomer: String,
     pub(crate) few: Waits,
     pub(crate) many: Waits,
 }
 
 pub(crate) fn measure(stage: &Stage, members: usize) -> Result<Crowd> {
-    let scim = Scim {
-        client: sallyport_entra_sim::http_client(&[])?,
-        base: stage.scim(),
-        token: stage.token().to_owned(),
-    };
+    let scim = Scim::new(stage)?;
     stage.runtime.block_on(async {
         let people = scim.people(members + 1).await?;
         let (newcomer, people) = people.split_last().context("nobody is there")?;
         let few = scim.group("few", people.get(..FEW).unwrap_or_default()).await?;
         let many = scim.group("many", people).await?;
-        let mut crowd = Crowd { members: people.len(), few: Waits::default(), many: Waits::default() };
+        let (mut of_few, mut of_many) = (Waits::default(), Waits::default());
         for _ in 0..TURNS {
-            for (group, waits) in [(&few, &mut crowd.few), (&many, &mut crowd.many)] {
+            for (group, waits) in [(&few, &mut of_few), (&many, &mut of_many)] {
                 waits.add.push(scim.change(group, "Add", std::slice::from_ref(newcomer)).await?);
                 waits.remove.push(scim.change(group, "Remove", std::slice::from_ref(newcomer)).await?);
             }
         }
-        for waits in [&mut crowd.few, &mut crowd.many] {
+        for waits in [&mut of_few, &mut of_many] {
             waits.add.sort_unstable();
             waits.remove.sort_unstable();
         }
-        Ok(crowd)
+        let (members, newcomer) = (people.len(), newcomer.clone());
+        Ok(Crowd { members, small: few, group: many, newcomer, few: of_few, many: of_many })
     })
 }
 
-struct Scim {
+pub(crate) struct Scim {
     client: Client,
     base: String,
     token: String,
 }
 
 impl Scim {
+    pub(crate) fn new(stage: &Stage) -> Result<Self> {
+        let client = sallyport_entra_sim::http_client(&[])?;
+        Ok(Self { client, base: stage.scim(), token: stage.token().to_owned() })
+    }
+
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
         let mut request =
             self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
@@ -98,7 +104,7 @@ impl Scim {
         Ok(id)
     }
 
-    async fn change(&self, group: &str, op: &str, members: &[String]) -> Result<Duration> {
+    pub(crate) async fn change(&self, group: &str, op: &str, members: &[String]) -> Result<Duration> {
         let value: Vec<_> = members.iter().map(|id| json!({ "$ref": null, "value": id })).collect();
         let body = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],

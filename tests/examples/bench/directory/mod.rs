@@ -3,6 +3,7 @@
 
 mod big_group;
 mod cycle;
+mod grant;
 mod memory;
 mod reference;
 mod report;
@@ -38,7 +39,9 @@ pub(crate) fn run(parts: Option<&str>) -> Result<()> {
     let (large, stage) = cycle(large)?;
     eprintln!("gathering {} in one group", CROWD / parts);
     let crowd = big_group::measure(&stage, CROWD / parts)?;
-    println!("{}", Report { reference, small, large, crowd });
+    eprintln!("granting and withdrawing to all of them");
+    let granted = grant::measure(&stage, &crowd)?;
+    println!("{}", Report { reference, small, large, crowd, granted });
     Ok(())
 }
 

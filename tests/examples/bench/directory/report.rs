@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Size;
 use super::big_group::Crowd;
 use super::cycle::Operations;
+use super::grant::Granted;
 use super::reference::Reference;
 
 /// Time of an operation, large to small: it should stay under this.
@@ -26,6 +27,7 @@ pub(crate) struct Report {
     pub(crate) small: Cycle,
     pub(crate) large: Cycle,
     pub(crate) crowd: Crowd,
+    pub(crate) granted: Granted,
 }
 
 impl Cycle {
@@ -49,6 +51,7 @@ impl fmt::Display for Report {
         self.operations(f)?;
         self.totals(f)?;
         self.crowd(f)?;
+        self.granted(f)?;
         let worst = self.worst();
         let verdict = if worst <= GOAL { "" } else { ", over the goal" };
         write!(
@@ -122,7 +125,7 @@ impl Report {
     }
 
     fn crowd(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Crowd { members, few, many } = &self.crowd;
+        let Crowd { members, few, many, .. } = &self.crowd;
         for (what, few, many) in [("add", &few.add, &many.add), ("remove", &few.remove, &many.remove)] {
             let [small, large] = [few, many].map(|waits| micros(quantile(waits, 500)));
             let [small_tail, large_tail] = [few, many].map(|waits| micros(quantile(waits, 990)));
@@ -131,6 +134,27 @@ impl Report {
                 "{what} one member: p50 {small:.0} µs in a group of ten, {large:.0} µs in one of {members} (ratio \
                  {:.2}); p99 {small_tail:.0} and {large_tail:.0}",
                 large / small
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn granted(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Granted { idle, add, remove } = &self.granted;
+        let usual = micros(quantile(idle, 500));
+        for (what, beside) in [("added to", add), ("removed from", remove)] {
+            let [median, tail, longest] = [500, 990, 1000].map(|part| micros(quantile(&beside.waits, part)));
+            writeln!(
+                f,
+                "a grant {what} all {}: {:.2} s; another write meanwhile: p50 {median:.0} µs, p99 {tail:.0}, longest \
+                 {longest:.0} (ratios to the idle p50, {usual:.0} µs: {:.1}, {:.1}, {:.1})",
+                self.crowd.members,
+                beside.took.as_secs_f64(),
+                median / usual,
+                tail / usual,
+                longest / usual,
             )?;
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -45,10 +46,17 @@ impl Stage {
         ca.wait_for_line("ready: ", START)?;
         let line = ca.wait_for_line("listening on http://", START)?;
         let address = line.rsplit('/').next().context("no address")?.parse()?;
-        let mut create = command::limited(bin("sallyport-ca")?);
-        create.args(["scim-token", "create", "--name", "bench", "--config"]).arg(config(&folder));
-        let token = command::run(&mut create)?.ok()?.trim().to_owned();
-        Ok(Self { sim, ca, address, token, runtime, folder })
+        let mut stage = Self { sim, ca, address, token: String::new(), runtime, folder };
+        let mut create = stage.command(&["scim-token", "create", "--name", "bench"])?;
+        command::run(&mut create)?.ok()?.trim().clone_into(&mut stage.token);
+        Ok(stage)
+    }
+
+    /// A command of the CA, for which it may take a while.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut ca = process::command(bin("sallyport-ca")?);
+        ca.args(arguments).arg("--config").arg(config(&self.folder));
+        Ok(ca)
     }
 
     pub(crate) fn ca_id(&self) -> Result<u32> {

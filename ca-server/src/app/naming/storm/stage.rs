@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, SeedableRng};
@@ -13,25 +12,19 @@ use sallyport_domain::{
     Clock, Generation, GrantId, GroupId, HostId, HostName, HostState, ResourceId, Tags, TenantId, UserId,
     UserState,
 };
-use sallyport_entra::{HttpClient, Issuer};
 use sallyport_protocol::admin::{AddConnection, AddGrant};
 use sallyport_scim::{Operation, ScimError, parse_patch};
 use sallyport_store::{HostRow, PersonRow, ReportRow, StoreError};
-use sallyport_store_sqlite::SqliteStore;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
 use super::model::Model;
 use super::{SEEDS, names};
+use crate::app::testing::{TENANT, app_with, object};
 use crate::app::{App, AppError, DirectoryError, ShowMembers};
-use crate::config::{self, Template};
-use crate::signer::Keys;
 
-pub(super) const TENANTS: [&str; 3] = [
-    "7b1e4c52-0d3a-4f6e-9a41-5c2f8e90d311",
-    "7b1e4c52-0d3a-4f6e-9a41-5c2f8e90d322",
-    "7b1e4c52-0d3a-4f6e-9a41-5c2f8e90d333",
-];
+pub(super) const TENANTS: [&str; 3] =
+    [TENANT, "7b1e4c52-0d3a-4f6e-9a41-5c2f8e90d322", "7b1e4c52-0d3a-4f6e-9a41-5c2f8e90d333"];
 
 /// A resource as its directory knows it.
 #[derive(Clone, Debug)]
@@ -296,38 +289,13 @@ impl Storm {
 }
 
 fn app(folder: &Path, clock: Arc<Hand>) -> App {
-    let text = config::template(&Template {
-        tenant: TENANTS[0],
-        client_id: "c11e0001-5a5a-4b4b-8c8c-0000000000c1",
-        issuer: "http://127.0.0.1:1",
-        host_domains: &[],
-        device: "off",
-        address: "127.0.0.1:0",
-        tls_names: &[],
-    });
-    let text =
-        text.replace("# uid_ranges = [\"70000-99999\"]", "uid_ranges = [\"70000-70099\", \"100000-400000\"]");
-    let path = folder.join("sallyport.toml");
-    std::fs::write(&path, &text).unwrap();
-    let config = config::check_text(&path, &text).unwrap();
-    std::fs::create_dir(config.keys_path()).unwrap();
-    let keys = Keys::create(&config.keys_path()).unwrap();
-    let store = SqliteStore::open(&config.store_path()).unwrap().into_store();
-    let tls = sallyport_trust_roots::system(None).unwrap();
-    let http = HttpClient::new(tls, Duration::from_secs(1)).unwrap();
-    let issuer = Issuer::new(config.ca.issuer.clone(), http);
-    App::new(config, keys, store, issuer, clock, Vec::new())
+    app_with(folder, clock, |text| {
+        text.replace("# uid_ranges = [\"70000-99999\"]", "uid_ranges = [\"70000-70099\", \"100000-400000\"]")
+    })
 }
 
 fn prod() -> Tags {
     Tags::new(["env=prod".parse().unwrap()]).unwrap()
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => panic!("{other} is no object"),
-    }
 }
 
 pub(super) fn patch(operation: &Value) -> Vec<Operation> {

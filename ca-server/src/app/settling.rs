@@ -1,0 +1,114 @@
+//! The members of a group whose grant came or went, some at a time: others write in between.
+//!
+//! What opens a door waits for its person's turn; what closes one does not. A grant that is gone lets nobody in from
+//! its own transaction on: hosts let in by the grants that there are, and the revocation list already has what a
+//! withdrawal has yet to come to.
+
+#[cfg(test)]
+mod tests;
+
+use sallyport_domain::GroupId;
+use sallyport_store::{StoreError, Unsettled, UnsettledRow, WriteTx};
+
+use super::change::Change;
+use super::{App, AppError, people};
+
+/// Members who are looked at in one transaction, and those of them for whom something is written.
+const LOOK: usize = 400;
+const WRITE: usize = 25;
+
+/// A grant came to the group. Its first members have their names when this returns.
+pub(super) fn grant_came(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    group: GroupId,
+) -> Result<(), StoreError> {
+    // Whom it reaches again before their turn keeps what they have.
+    tx.remove_unsettled(group, Unsettled::Withdrawal)?;
+    step(tx, change, UnsettledRow { group, what: Unsettled::Grant, since: change.now, after: 0 }).map(drop)
+}
+
+/// A grant of the group is gone.
+pub(super) fn grant_went(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    group: GroupId,
+) -> Result<(), StoreError> {
+    if !tx.grants_of(group)?.is_empty() {
+        return Ok(());
+    }
+    tx.remove_unsettled(group, Unsettled::Grant)?;
+    let row = UnsettledRow { group, what: Unsettled::Withdrawal, since: change.now, after: 0 };
+    let step = step(tx, change, row)?;
+    // Those whose turn has yet to come are on the revocation list from now on.
+    if step.more || step.written > 0 {
+        change.revoked();
+    }
+    Ok(())
+}
+
+/// Whether somebody who leaves the group now may have certificates that a withdrawal has yet to come to.
+pub(super) fn is_withdrawn(tx: &dyn WriteTx, group: GroupId) -> Result<bool, StoreError> {
+    Ok(tx.unsettled_group(group, Unsettled::Withdrawal)?.is_some())
+}
+
+impl App {
+    /// Looks at everybody who has yet to be looked at. Whatever interrupts it, the next call goes on from there.
+    pub async fn settle_groups(&self) -> Result<(), AppError> {
+        for row in self.store().read(|tx| Ok::<_, AppError>(tx.unsettled()?)).await? {
+            while self.settle_some(row.group, row.what).await? {}
+        }
+        Ok(())
+    }
+
+    /// Whether there are more.
+    async fn settle_some(&self, group: GroupId, what: Unsettled) -> Result<bool, AppError> {
+        self.change(self.new_request_id(), self.now(), move |tx, change| {
+            let Some(row) = tx.unsettled_group(group, what)? else { return Ok(false) };
+            let more = step(tx, change, row)?.more;
+            let grants = tx.grants_of(group)?;
+            match (what, more) {
+                // A snapshot of everybody for each few of them would keep hosts busy: they hear at the end.
+                (Unsettled::Grant, true) => change.put_off(&grants),
+                (Unsettled::Grant, false) => change.touch_grants(&grants),
+                // The list has them already.
+                (Unsettled::Withdrawal, true) => {}
+                // Should a clock have gone backwards, not all of them.
+                (Unsettled::Withdrawal, false) => change.revoked(),
+            }
+            Ok(more)
+        })
+        .await
+    }
+}
+
+/// What came of looking at some members.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    more: bool,
+    /// For how many something was written.
+    written: usize,
+}
+
+/// Looks at the next members, and keeps where to go on.
+fn step(tx: &mut dyn WriteTx, change: &mut Change, mut row: UnsettledRow) -> Result<Step, StoreError> {
+    let members = tx.members_after(row.group, row.after, LOOK)?;
+    let mut step = Step { more: members.len() == LOOK, written: 0 };
+    for (place, member) in members {
+        if step.written == WRITE {
+            step.more = true;
+            break;
+        }
+        row.after = place;
+        step.written += usize::from(match row.what {
+            Unsettled::Grant => people::name_at_last(tx, change, &member)?,
+            Unsettled::Withdrawal => people::revoke_if_out(tx, change, &member)?,
+        });
+    }
+    if step.more {
+        tx.put_unsettled(&row)?;
+    } else {
+        tx.remove_unsettled(row.group, row.what)?;
+    }
+    Ok(step)
+}

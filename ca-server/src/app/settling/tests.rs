@@ -1,0 +1,213 @@
+use std::collections::BTreeMap;
+
+use sallyport_audit::EventName;
+use sallyport_domain::{Generation, GrantId, Id, Kind, ResourceId, TenantId};
+use sallyport_protocol::admin::AddGrant;
+use sallyport_store::conformance::samples::{certificate, host, session, tags};
+use sallyport_store::{CertificateKind, CertificateRow, HostRow, SessionRow};
+use serde_json::json;
+
+use super::*;
+use crate::app::testing::{TENANT, app, object};
+use crate::app::{ShowMembers, grants, snapshot};
+
+/// More than are looked at in one transaction.
+const MANY: usize = LOOK + 3 * WRITE + 1;
+
+struct Stage {
+    app: App,
+    tenant: TenantId,
+    group: GroupId,
+    members: Vec<ResourceId>,
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// A host, and a group of many people without names.
+    async fn set() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (app, tenant) = (app(folder.path()), TENANT.parse().unwrap());
+        app.prepare().await.unwrap();
+        let mut members = Vec::with_capacity(MANY);
+        for number in 0..MANY {
+            let body = json!({
+                "userName": format!("person{number}@contoso.test"), "active": true,
+                "externalId": format!("00000000-0000-4000-8000-{number:012}"),
+            });
+            members.push(app.create_user(tenant, app.new_request_id(), object(body)).await.unwrap().id);
+        }
+        let values: Vec<_> = members.iter().map(|id| json!({ "value": id.to_string() })).collect();
+        let body = object(json!({ "displayName": "everybody", "members": values }));
+        let group = app.create_group(tenant, app.new_request_id(), body).await.unwrap().row.id;
+        app.store().write(|tx| tx.put_host(&host(1))).await.unwrap();
+        Self { app, tenant, group, members, _folder: folder }
+    }
+
+    /// The grant's first transaction, and nothing after it: as if the server were killed then.
+    async fn begin_to_grant(&self) -> GrantId {
+        let ask = AddGrant { group: self.group.to_string(), tags: tags(&["env=prod"]), sudo: false };
+        let request = self.app.new_request_id();
+        let change =
+            self.app.change(request, self.app.now(), move |tx, change| grants::add(tx, change, &ask));
+        change.await.unwrap().id
+    }
+
+    /// As [`Self::begin_to_grant`], of the grant's end.
+    async fn begin_to_withdraw(&self, grant: GrantId) {
+        let take = move |tx: &mut dyn WriteTx, change: &mut Change| {
+            let grant = tx.grant(grant)?.unwrap();
+            grants::remove(tx, change, &grant)
+        };
+        let change = self.app.change::<_, StoreError, _>(self.app.new_request_id(), self.app.now(), take);
+        change.await.unwrap();
+    }
+
+    /// Gives everybody a certificate.
+    async fn certify(&self) {
+        let (tenant, members, now) = (self.tenant, self.members.clone(), self.app.now());
+        let certify = move |tx: &mut dyn WriteTx| {
+            for (number, member) in (1..).zip(members) {
+                let user = tx.resource_label(tenant, member)?.unwrap().user;
+                let session = SessionRow { id: any(number), user, ..session(1) };
+                tx.begin_session(&session)?;
+                let row = CertificateRow {
+                    kind: CertificateKind::User { user, session: session.id },
+                    intended_at: now,
+                    valid_before: now + jiff::SignedDuration::from_hours(1),
+                    ..certificate(number, 1)
+                };
+                tx.intend(&row)?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        self.app.store().write(certify).await.unwrap();
+    }
+
+    async fn host(&self) -> HostRow {
+        let host = self.app.store().read(|tx| tx.host(host(1).id)).await.unwrap();
+        host.unwrap()
+    }
+
+    async fn generation(&self) -> Generation {
+        self.host().await.generation
+    }
+
+    /// How many have names, and how many accounts a host would get.
+    async fn named(&self) -> (usize, usize) {
+        let (group, host) = (self.group, self.host().await);
+        let look = move |tx: &dyn sallyport_store::ReadTx| {
+            let named = tx.people_in(group)?.iter().filter(|person| person.posix_name.is_some()).count();
+            Ok::<_, StoreError>((named, snapshot::accounts(tx, &host, false)?.len()))
+        };
+        self.app.store().read(look).await.unwrap()
+    }
+
+    async fn revoked(&self) -> usize {
+        let now = self.app.now();
+        self.app.store().read(move |tx| tx.revoked_serials(now)).await.unwrap().len()
+    }
+
+    /// Of the events of that name, how many share a transaction: the most, and all.
+    async fn written_together(&self, name: EventName) -> (usize, usize) {
+        let records = self.app.store().read(|tx| tx.audit_after(0, usize::MAX)).await.unwrap();
+        let mut transactions: BTreeMap<_, usize> = BTreeMap::new();
+        for event in records.iter().map(|record| record.event().unwrap()).filter(|event| event.name == name) {
+            *transactions.entry(event.request).or_default() += 1;
+        }
+        (transactions.values().copied().max().unwrap_or(0), transactions.values().sum())
+    }
+}
+
+fn any<K: Kind>(number: u64) -> Id<K> {
+    format!("{number:026}").parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_grant_comes_to_many_some_at_a_time_and_whatever_interrupts_it() {
+    let stage = Stage::set().await;
+    let before = stage.generation().await;
+    stage.begin_to_grant().await;
+    assert_eq!(stage.named().await, (WRITE, WRITE), "nobody is let in before they have a name");
+    let begun = stage.generation().await;
+    assert!(begun > before);
+    // A few more, and it is interrupted again.
+    assert!(stage.app.settle_some(stage.group, Unsettled::Grant).await.unwrap());
+    assert_eq!((stage.named().await.0, stage.generation().await), (2 * WRITE, begun));
+    stage.app.settle_groups().await.unwrap();
+    assert_eq!(stage.named().await, (MANY, MANY));
+    assert!(stage.generation().await > begun, "hosts hear of everybody");
+    assert_eq!(stage.written_together(EventName::NamePinned).await, (WRITE, MANY));
+    assert_eq!(stage.app.store().read(|tx| tx.unsettled()).await.unwrap(), []);
+    let settled = stage.generation().await;
+    stage.app.settle_groups().await.unwrap();
+    assert_eq!(stage.generation().await, settled, "there is nothing left to do");
+}
+
+#[tokio::test]
+async fn who_signs_in_before_their_turn_has_it_then() {
+    let stage = Stage::set().await;
+    stage.begin_to_grant().await;
+    let (tenant, last) = (stage.tenant, stage.members[MANY - 1]);
+    let sign_in = move |tx: &mut dyn WriteTx, change: &mut Change| {
+        let user = tx.resource_label(tenant, last)?.unwrap().user;
+        let person = tx.person(user)?.unwrap();
+        assert_eq!(person.posix_name, None);
+        people::arrived(tx, change, person)
+    };
+    let begun = stage.generation().await;
+    let change = stage.app.change::<_, StoreError, _>(stage.app.new_request_id(), stage.app.now(), sign_in);
+    let person = change.await.unwrap();
+    assert!(person.posix_name.is_some());
+    assert!(stage.generation().await > begun, "the host has them before their certificate");
+    stage.app.settle_groups().await.unwrap();
+    assert_eq!(stage.named().await, (MANY, MANY));
+}
+
+#[tokio::test]
+async fn a_grant_that_is_gone_lets_nobody_in_from_its_own_transaction_on() {
+    let stage = Stage::set().await;
+    let grant = stage.begin_to_grant().await;
+    stage.app.settle_groups().await.unwrap();
+    stage.certify().await;
+    let before = stage.generation().await;
+    stage.begin_to_withdraw(grant).await;
+    let begun = stage.generation().await;
+    assert!(begun > before);
+    assert_eq!((stage.named().await.1, stage.revoked().await), (0, MANY));
+    assert_eq!(stage.written_together(EventName::CertificatesRevoked).await, (WRITE, WRITE));
+    stage.app.settle_groups().await.unwrap();
+    assert_eq!(stage.revoked().await, MANY);
+    assert_eq!(stage.written_together(EventName::CertificatesRevoked).await, (WRITE, MANY));
+    assert_eq!(stage.app.store().read(|tx| tx.unsettled()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn who_leaves_before_a_withdrawal_comes_to_them_keeps_no_certificate() {
+    let stage = Stage::set().await;
+    let grant = stage.begin_to_grant().await;
+    stage.app.settle_groups().await.unwrap();
+    stage.certify().await;
+    stage.begin_to_withdraw(grant).await;
+    assert_eq!(stage.revoked().await, MANY);
+    let patch = json!({ "Operations": [{ "op": "Remove", "path": "members",
+        "value": [{ "value": stage.members[MANY - 1].to_string() }] }] });
+    let operations = sallyport_scim::parse_patch(&object(patch)).unwrap();
+    let request = stage.app.new_request_id();
+    stage.app.patch_group(stage.tenant, request, stage.group, operations, ShowMembers::No).await.unwrap();
+    assert_eq!(stage.revoked().await, MANY);
+    stage.app.delete_group(stage.tenant, stage.app.new_request_id(), stage.group).await.unwrap();
+    assert_eq!(stage.revoked().await, MANY);
+    assert_eq!(stage.written_together(EventName::CertificatesRevoked).await.1, MANY);
+}
+
+#[tokio::test]
+async fn who_is_granted_again_before_a_withdrawal_comes_to_them_keeps_what_they_have() {
+    let stage = Stage::set().await;
+    let grant = stage.begin_to_grant().await;
+    stage.app.settle_groups().await.unwrap();
+    stage.certify().await;
+    stage.begin_to_withdraw(grant).await;
+    stage.begin_to_grant().await;
+    stage.app.settle_groups().await.unwrap();
+    assert_eq!((stage.revoked().await, stage.named().await), (WRITE, (MANY, MANY)));
+}
