@@ -96,21 +96,50 @@ impl App {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        let whole = self.whole(request, now, work);
+        let (value, moved) = self.store().write(whole).await?;
+        self.wake_if(moved);
+        Ok(value)
+    }
+
+    /// The same for work that decides first and writes then: see [`sallyport_store::Store::write_firm`].
+    pub async fn change_firm<T, E, F>(&self, request: RequestId, now: Timestamp, work: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut dyn WriteTx, &mut Change) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let whole = self.whole(request, now, work);
+        let (value, moved) = self.store().write_firm(whole).await?;
+        self.wake_if(moved);
+        Ok(value)
+    }
+
+    /// The work, and what every change ends with; whether hosts have something new to hear.
+    fn whole<T, E, F>(
+        &self,
+        request: RequestId,
+        now: Timestamp,
+        work: F,
+    ) -> impl FnOnce(&mut dyn WriteTx) -> Result<(T, bool), E> + Send + use<T, E, F>
+    where
+        F: FnOnce(&mut dyn WriteTx, &mut Change) -> Result<T, E> + Send + 'static,
+        E: From<StoreError>,
+    {
         let naming = Arc::clone(self.naming());
-        let (value, moved) = self
-            .store()
-            .write(move |tx| {
-                let mut change =
-                    Change { now, request, naming, selectors: Vec::new(), everyone: false, wake: false };
-                let value = work(tx, &mut change)?;
-                let moved = change.settle(tx)?;
-                Ok::<_, E>((value, moved))
-            })
-            .await?;
+        move |tx| {
+            let mut change =
+                Change { now, request, naming, selectors: Vec::new(), everyone: false, wake: false };
+            let value = work(tx, &mut change)?;
+            let moved = change.settle(tx)?;
+            Ok((value, moved))
+        }
+    }
+
+    fn wake_if(&self, moved: bool) {
         if moved {
             self.0.moved.send_modify(|count| *count = count.wrapping_add(1));
         }
-        Ok(value)
     }
 }
 

@@ -9,7 +9,7 @@ use sallyport_store::{CertificateKind, CertificateRow, HostRow, WriteTx};
 use ssh_key::PublicKey;
 
 use super::change::Change;
-use super::revocation::take_serial;
+use super::revocation::{next_serial, take_serial};
 use super::{App, AppError, AuthenticatedHost};
 
 /// 30 days; agents renew at half.
@@ -37,7 +37,7 @@ pub(super) fn intend(
         change.now.checked_add(offset).map_err(|error| AppError::internal("the clock", error))
     };
     let certificate = HostCertificate {
-        serial: take_serial(tx)?,
+        serial: next_serial(tx)?,
         key_id: KeyId::of_host(host.id, &host.name, change.request),
         names: host.names.clone(),
         valid_after: at(-BACKDATE)?,
@@ -57,6 +57,7 @@ pub(super) fn intend(
         issued_at: None,
         revoked_at: None,
     };
+    take_serial(tx, row.serial)?;
     tx.intend(&row)?;
     let event = change.event(EventName::CertificateIntended).of_host(host.id).of_serial(row.serial);
     tx.append(&event.with("tbs", super::revocation::base64(&row.tbs)))?;

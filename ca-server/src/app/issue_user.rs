@@ -7,7 +7,7 @@ mod token;
 
 use jiff::{SignedDuration, Timestamp};
 use sallyport_audit::{Event, EventName};
-use sallyport_domain::{RequestId, SessionId, Subject};
+use sallyport_domain::{RequestId, Serial, SessionId, Subject};
 use sallyport_entra::Verified;
 use sallyport_issuance::{
     Approved, CriticalOptions, IssuedCertificate, KeyId, PlainKey, Receipt, Recorded, UserCertificate,
@@ -20,7 +20,7 @@ use sallyport_store::{
 };
 
 use super::change::Change;
-use super::revocation::{base64, take_serial};
+use super::revocation::{base64, next_serial, take_serial};
 use super::{App, AppError, Refusal, upn_link};
 use proof::Proven;
 use renewal::Renewal;
@@ -29,8 +29,6 @@ use renewal::Renewal;
 const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
 /// How long the same request gets the very same certificate: a client whose answer was lost asks again.
 const RETRY: SignedDuration = SignedDuration::from_mins(2);
-/// As entra's tolerance: a token may be played that much after its end.
-const TOKEN_TOLERANCE: SignedDuration = sallyport_entra::TOLERANCE;
 
 /// Everything about one request that was verified before the store is asked.
 #[derive(Debug)]
@@ -79,7 +77,7 @@ impl App {
         };
         let app = self.clone();
         let outcome = self
-            .change(request, now, move |tx, change| {
+            .change_firm(request, now, move |tx, change| {
                 let Some(person) = person::find(tx, change, &asked.token)? else {
                     let refusal = upn_link::refusal(tx, &asked.token)?;
                     let refusal = refusal.unwrap_or_else(|| person::not_provisioned(&asked.token));
@@ -210,11 +208,19 @@ fn grant(
     }
     let login = login?;
     let entitlement = person::entitle(tx, app, asked, person, login, change.now)?;
-    if let Some(used) = tx.token_use(asked.token.token_id.as_str())? {
+    if let Some(used) = tx.token_use(asked.token.token_id.as_str(), asked.token.expires_at)? {
         return again(tx, asked, &used, &entitlement, change.now);
     }
-    let session = asked.how.session(tx, change, asked, person)?;
-    intend(tx, change, app, asked, person, &entitlement, session)
+    let session = asked.how.session(tx, change.now, asked, person)?;
+    intend(tx, change, app, asked, person, &entitlement, &session)
+}
+
+/// The session that a certificate belongs to.
+#[derive(Debug)]
+enum Session {
+    /// Still to be written.
+    New(SessionRow),
+    Known(SessionId),
 }
 
 /// The same request within two minutes gets the very same certificate; anything else is a replay.
@@ -243,6 +249,7 @@ fn is_retry(used: &TokenUse, purpose: &[u8; 32], now: Timestamp) -> bool {
     used.purpose == *purpose && now.duration_since(used.used_at) <= RETRY
 }
 
+/// Everything that can still fail comes first, and then what is written.
 fn intend(
     tx: &mut dyn WriteTx,
     change: &mut Change,
@@ -250,17 +257,18 @@ fn intend(
     asked: &Asked,
     person: &PersonRow,
     entitlement: &Entitlement,
-    session: SessionId,
+    session: &Session,
 ) -> Result<Intent, AppError> {
-    let certificate = certificate(tx, change, person, entitlement)?;
+    let certificate = certificate(next_serial(tx)?, change, person, entitlement)?;
     let profile =
         UserProfile::new(entitlement.lifetime).map_err(|error| AppError::internal("a profile", error))?;
     let approved = profile
         .approve(&asked.key, &certificate, app.keys().user_ca.public(), &mut rand::rngs::OsRng)
         .map_err(|error| AppError::internal("a certificate's content", error))?;
+    let id = session.id();
     let row = CertificateRow {
         serial: certificate.serial,
-        kind: CertificateKind::User { user: person.id, session },
+        kind: CertificateKind::User { user: person.id, session: id },
         request: change.request,
         tbs: approved.tbs().to_vec(),
         valid_after: certificate.valid_after,
@@ -269,21 +277,23 @@ fn intend(
         issued_at: None,
         revoked_at: None,
     };
+    take_serial(tx, row.serial)?;
+    session.begin(tx, change, &asked.how)?;
     tx.intend(&row)?;
-    tx.use_token(&token_use(asked, &row)?)?;
-    tx.append(&intended(change, asked, &row, session).of_user(person.id))?;
-    Ok(Intent::New { approved, stored: row.tbs, session })
+    tx.use_token(&token_use(asked, &row))?;
+    tx.append(&intended(change, asked, &row, id).of_user(person.id))?;
+    Ok(Intent::New { approved, stored: row.tbs, session: id })
 }
 
 fn certificate(
-    tx: &mut dyn WriteTx,
+    serial: Serial,
     change: &Change,
     person: &PersonRow,
     entitlement: &Entitlement,
 ) -> Result<UserCertificate, AppError> {
     let after = change.now.checked_sub(BACKDATE).map_err(|error| AppError::internal("the clock", error))?;
     Ok(UserCertificate {
-        serial: take_serial(tx)?,
+        serial,
         key_id: KeyId::of_user(person.id, &person.user_name, change.request),
         principals: entitlement.principals.clone(),
         valid_after: after,
@@ -293,15 +303,14 @@ fn certificate(
     })
 }
 
-fn token_use(asked: &Asked, row: &CertificateRow) -> Result<TokenUse, AppError> {
-    let keep_until = asked.token.expires_at.checked_add(TOKEN_TOLERANCE);
-    Ok(TokenUse {
+fn token_use(asked: &Asked, row: &CertificateRow) -> TokenUse {
+    TokenUse {
         token: asked.token.token_id.as_str().to_owned(),
         purpose: asked.purpose,
         serial: row.serial,
         used_at: row.intended_at,
-        keep_until: keep_until.map_err(|error| AppError::internal("a token's end", error))?,
-    })
+        ends_at: asked.token.expires_at,
+    }
 }
 
 fn intended(change: &Change, asked: &Asked, row: &CertificateRow, session: SessionId) -> Event {
@@ -335,35 +344,47 @@ impl How {
     /// The session that the certificate belongs to: a new one for each sign-in.
     fn session(
         &self,
-        tx: &mut dyn WriteTx,
-        change: &Change,
+        tx: &dyn WriteTx,
+        now: Timestamp,
         asked: &Asked,
         person: &PersonRow,
-    ) -> Result<SessionId, StoreError> {
+    ) -> Result<Session, StoreError> {
         let kind = match self {
-            Self::Renewal(renewal) => return renewal.session(tx),
+            Self::Renewal(renewal) => return renewal.session(tx).map(Session::Known),
             Self::Browser => LoginKind::Browser,
             Self::Device => LoginKind::Device,
         };
-        let session = SessionRow {
-            id: SessionId::generate(change.now, &mut rand::rngs::OsRng),
+        Ok(Session::New(SessionRow {
+            id: SessionId::generate(now, &mut rand::rngs::OsRng),
             user: person.id,
             kind,
-            began_at: change.now,
+            began_at: now,
             nonce: asked.token.nonce.clone(),
             ended_at: None,
-        };
-        tx.begin_session(&session)?;
-        let event = change.event(EventName::LoginSucceeded).of_user(person.id);
-        tx.append(&event.with("session", session.id.to_string()).with("login", self.as_str()))?;
-        Ok(session.id)
+        }))
+    }
+}
+
+impl Session {
+    const fn id(&self) -> SessionId {
+        match self {
+            Self::New(session) => session.id,
+            Self::Known(id) => *id,
+        }
+    }
+
+    /// Writes a new one down.
+    fn begin(&self, tx: &mut dyn WriteTx, change: &Change, how: &How) -> Result<(), StoreError> {
+        let Self::New(session) = self else { return Ok(()) };
+        tx.begin_session(session)?;
+        let event = change.event(EventName::LoginSucceeded).of_user(session.user);
+        tx.append(&event.with("session", session.id.to_string()).with("login", how.as_str()))?;
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sallyport_domain::Serial;
-
     use super::*;
 
     #[test]
@@ -374,7 +395,7 @@ mod tests {
             purpose: [1; 32],
             serial: Serial::new(7).unwrap(),
             used_at: at(0),
-            keep_until: at(3900),
+            ends_at: at(3780),
         };
         assert!(is_retry(&used, &[1; 32], at(0)));
         assert!(is_retry(&used, &[1; 32], at(120)));

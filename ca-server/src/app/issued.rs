@@ -64,7 +64,7 @@ impl App {
     async fn write_issued(&self) {
         while let Some(notes) = self.issued().take() {
             let count = notes.len();
-            let written = self.store().write(move |tx| Ok::<_, AppError>(write(tx, &notes)?)).await;
+            let written = self.store().write_firm(move |tx| Ok::<_, AppError>(write(tx, &notes)?)).await;
             if let Err(error) = written {
                 tracing::warn!(count, error = %Chain(&error), "issued certificates stay noted as intended");
             }

@@ -5,15 +5,18 @@ use base64::engine::general_purpose::STANDARD;
 use rand::rngs::OsRng;
 use sallyport_audit::EventName;
 use sallyport_domain::Serial;
+use sallyport_entra::TOLERANCE;
 use sallyport_store::{StoreError, WriteTx};
 
 use super::{App, AppError};
 
-/// The next serial; a random start on the first call.
-pub(super) fn take_serial(tx: &mut dyn WriteTx) -> Result<Serial, StoreError> {
-    let serial = tx.next_serial()?.unwrap_or_else(|| Serial::first(&mut OsRng));
-    tx.set_next_serial(serial.next())?;
-    Ok(serial)
+/// The serial that is nobody's yet; a random start when there is none. It is to be taken in the same transaction.
+pub(super) fn next_serial(tx: &dyn WriteTx) -> Result<Serial, StoreError> {
+    Ok(tx.next_serial()?.unwrap_or_else(|| Serial::first(&mut OsRng)))
+}
+
+pub(super) fn take_serial(tx: &mut dyn WriteTx, serial: Serial) -> Result<(), StoreError> {
+    tx.set_next_serial(serial.next())
 }
 
 pub(super) fn base64(bytes: &[u8]) -> String {
@@ -21,10 +24,11 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 }
 
 impl App {
-    /// Forgets uses of tokens that have expired.
+    /// Forgets uses of tokens that nobody can play again: a token is taken for a little while after its end.
     pub async fn forget_old_tokens(&self) -> Result<usize, AppError> {
-        let now = self.now();
-        self.store().write(move |tx| Ok(tx.forget_tokens(now)?)).await
+        let ended = self.now().checked_sub(TOLERANCE);
+        let ended = ended.map_err(|error| AppError::internal("the clock", error))?;
+        self.store().write(move |tx| Ok(tx.forget_tokens(ended)?)).await
     }
 
     /// Whether the store answers.

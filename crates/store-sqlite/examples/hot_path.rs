@@ -1,4 +1,4 @@
-//! What one certificate costs the store, and how many a second one writer takes.
+//! What one certificate costs the store, and how many a second one writer takes: the statements of a browser login.
 //!
 //! `cargo run --release -p sallyport-store-sqlite --example hot_path [FOLDER] [CALLERS] [SECONDS] [GROUPS OF A PERSON]`
 
@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use sallyport_audit::{Event, EventName};
-use sallyport_domain::{RequestId, Serial};
+use sallyport_domain::RequestId;
+use sallyport_domain::{Id, Kind, Serial, SessionId, UserId};
 use sallyport_store::conformance::samples;
-use sallyport_store::{CertificateKind, CertificateRow, GrantRow, Store, StoreError, TokenUse, WriteTx};
+use sallyport_store::{CertificateKind, CertificateRow, SessionRow, Store, StoreError, TokenUse, WriteTx};
 use sallyport_store_sqlite::SqliteStore;
 use tokio::task::JoinSet;
 
@@ -60,10 +61,11 @@ async fn issue_for(store: &Store, callers: u32, long: Duration) -> Result<(u32, 
         let store = store.clone();
         tasks.spawn(async move {
             let mut done = 0_u32;
+            let mut last = None;
             while began.elapsed() < long {
                 let person = (caller * 7_919 + done) % PEOPLE + 1;
-                let token = format!("https://login.contoso.test {caller}-{done}");
-                store.write(move |tx| issue(tx, person, token)).await?;
+                let token = token(caller, done);
+                last = Some(store.write_firm(move |tx| issue(tx, person, token, last)).await?);
                 done += 1;
             }
             Ok::<_, StoreError>(done)
@@ -76,38 +78,67 @@ async fn issue_for(store: &Store, callers: u32, long: Duration) -> Result<(u32, 
     Ok((total, began.elapsed()))
 }
 
-/// The transaction behind one certificate: token, person, groups, grants, then serial, intent, token use, audit.
-fn issue(tx: &mut dyn WriteTx, number: u32, token: String) -> Result<Serial, StoreError> {
-    let now = samples::now();
-    if let Some(used) = tx.token_use(&token)? {
-        return Ok(used.serial);
+/// In no order, as real ones: what is kept by it is all over the place.
+fn token(caller: u32, number: u32) -> String {
+    let mut mixed = (u64::from(caller) << 32) | u64::from(number);
+    for factor in [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb] {
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(factor);
     }
+    format!("uti:{mixed:022}")
+}
+
+/// The transaction behind one certificate: person, groups, grants, token, then session, serial, intent, token use,
+/// audit; and the word that the one before it was issued.
+fn issue(
+    tx: &mut dyn WriteTx,
+    number: u32,
+    token: String,
+    last: Option<Serial>,
+) -> Result<Serial, StoreError> {
     let person = tx.person_by_subject(samples::subject(number))?.ok_or(StoreError::Missing("person"))?;
-    let resource = tx.resource_of_person(person.id)?.ok_or(StoreError::Missing("resource"))?;
-    let mut grants: Vec<GrantRow> = Vec::new();
-    for group in tx.groups_of(resource.id)? {
-        grants.extend(tx.grants_of(group)?);
-    }
-    if grants.is_empty() {
+    let _groups = tx.groups_of_person(person.id)?;
+    if tx.grants_reaching_person(person.id)?.is_empty() {
         return Err(StoreError::Missing("grant"));
     }
-    let serial = tx.next_serial()?.unwrap_or(samples::serial(1));
-    let request: RequestId = samples::id(number);
+    if let Some(used) = tx.token_use(&token, samples::after(3_600))? {
+        return Ok(used.serial);
+    }
+    let serial = tx.next_serial()?.unwrap_or(samples::serial(1_000_000));
+    tx.set_next_serial(serial.next())?;
+    record(tx, serial, person.id, token)?;
+    if let Some(last) = last {
+        tx.mark_issued(last, samples::now())?;
+        let event = Event::new(EventName::CertificateIssued, samples::now()).of_request(ulid(last)?);
+        tx.append(&event.of_user(person.id).of_serial(last))?;
+    }
+    Ok(serial)
+}
+
+fn record(tx: &mut dyn WriteTx, serial: Serial, user: UserId, token: String) -> Result<(), StoreError> {
+    let now = samples::now();
+    let session: SessionId = ulid(serial)?;
+    let request: RequestId = ulid(serial)?;
+    let row = SessionRow { id: session, user, ..samples::session(1) };
+    tx.begin_session(&row)?;
+    let event = Event::new(EventName::LoginSucceeded, now).of_request(request).of_user(user);
+    tx.append(&event.with("session", session.to_string()).with("login", "browser"))?;
     tx.intend(&CertificateRow {
-        kind: CertificateKind::User { user: person.id, session: samples::id(number) },
+        kind: CertificateKind::User { user, session },
         request,
         tbs: vec![7; TBS_BYTES],
-        ..samples::certificate(serial.value(), number)
+        ..samples::certificate(serial.value(), 1)
     })?;
     tx.use_token(&TokenUse { token, ..samples::token("", serial.value()) })?;
-    let event = Event::new(EventName::CertificateIntended, now)
-        .of_request(request)
-        .of_user(person.id)
-        .of_serial(serial)
-        .with("tbs", "A".repeat(TBS_BYTES.div_ceil(3) * 4));
-    tx.append(&event)?;
-    tx.set_next_serial(serial.next())?;
-    Ok(serial)
+    let event =
+        Event::new(EventName::CertificateIntended, now).of_request(request).of_user(user).of_serial(serial);
+    let event = event.with("tbs", "A".repeat(TBS_BYTES.div_ceil(3) * 4)).with("session", session.to_string());
+    tx.append(&event.with("login", "browser").with("valid_until", now.to_string()))?;
+    Ok(())
+}
+
+/// In the order of time, as real ones.
+fn ulid<K: Kind>(serial: Serial) -> Result<Id<K>, StoreError> {
+    format!("{:026}", serial.value()).parse().map_err(|_| StoreError::Missing("id"))
 }
 
 async fn fill(store: &Store, groups: u32) -> Result<()> {

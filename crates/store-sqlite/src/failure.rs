@@ -18,7 +18,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("resources.tenant, resources.user_name_folded", "userName"),
     ("scim_tokens.hash", "SCIM token"),
     ("sessions.id", "session"),
-    ("token_uses.token", "token"),
+    ("token_uses.ends_at, token_uses.token", "token"),
 ];
 
 /// SQLite gave up the whole transaction by itself (it may, when the disk is full): from then on it would commit every
@@ -34,8 +34,18 @@ pub(crate) struct TooLarge(pub(crate) u64);
 
 /// Why a whole batch is gone; each of its callers gets a share of the reason.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the writes that share a commit could not be made durable")]
-pub(crate) struct BatchLost(#[source] pub(crate) Arc<rusqlite::Error>);
+pub(crate) enum BatchLost {
+    #[error("the writes that share a commit could not be made durable")]
+    Database(#[source] Arc<rusqlite::Error>),
+    #[error("one of the writes that share a commit failed half-way, and they were all rolled back")]
+    NotFirm,
+}
+
+impl From<rusqlite::Error> for BatchLost {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
 
 pub(crate) fn database(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Database(Box::new(error))

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use sallyport_store::ReadJob;
 
 use crate::failure::database;
-use crate::tx::Tx;
+use crate::tx::{Known, Tx};
 
 /// Reads until the queue is closed and empty. The readers share the queue; one waits in it, the others for it.
 pub(crate) fn run(connection: &Connection, queue: &Mutex<Receiver<Box<dyn ReadJob>>>) {
@@ -22,7 +22,7 @@ pub(crate) fn run(connection: &Connection, queue: &Mutex<Receiver<Box<dyn ReadJo
 /// A deferred transaction is one snapshot: that of its first statement.
 fn read(connection: &Connection, job: Box<dyn ReadJob>) {
     match connection.execute_batch("BEGIN") {
-        Ok(()) => job.run(Ok(&Tx::new(connection, None))),
+        Ok(()) => job.run(Ok(&Tx::new(connection, Known::default()))),
         Err(error) => job.run(Err(database(error))),
     }
     if !connection.is_autocommit()

@@ -2,6 +2,7 @@ use std::cell::Cell;
 
 use rusqlite::{CachedStatement, Connection, Params};
 use sallyport_audit::Head;
+use sallyport_domain::Serial;
 use sallyport_store::StoreError;
 
 use crate::cells::{Cells, FromRow};
@@ -13,13 +14,27 @@ mod plans;
 /// One closure's view of the database. `rows/` gives it its verbs.
 pub(crate) struct Tx<'c> {
     connection: &'c Connection,
-    /// The chain's end, once it was read or written within this batch.
+    pub(crate) known: Known,
+    /// Whether a row was changed.
+    changed: Cell<bool>,
+}
+
+/// What was read or written within this batch, and need not be read again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// The chain's end.
     pub(crate) head: Cell<Option<Head>>,
+    pub(crate) next_serial: Cell<Option<Serial>>,
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn new(connection: &'c Connection, head: Option<Head>) -> Self {
-        Self { connection, head: Cell::new(head) }
+    pub(crate) fn new(connection: &'c Connection, known: Known) -> Self {
+        Self { connection, known, changed: Cell::new(false) }
+    }
+
+    /// Whether anything would have to be rolled back.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.changed.get()
     }
 
     /// Refuses once the transaction is gone: what a closure does after it swallowed that failure would be committed
@@ -79,6 +94,7 @@ impl<'c> Tx<'c> {
         params: impl Params,
         parent: &'static str,
     ) -> Result<usize, StoreError> {
+        self.changed.set(true);
         self.statement(sql)?.execute(params).map_err(|error| refused(error, parent))
     }
 

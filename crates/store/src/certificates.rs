@@ -53,7 +53,8 @@ pub struct TokenUse {
     pub purpose: [u8; 32],
     pub serial: Serial,
     pub used_at: Timestamp,
-    pub keep_until: Timestamp,
+    /// The token's own end: a part of what it is known by.
+    pub ends_at: Timestamp,
 }
 
 pub trait Certificates {
@@ -77,7 +78,8 @@ pub trait Certificates {
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError>;
     fn session(&self, id: SessionId) -> Result<Option<SessionRow>, StoreError>;
-    fn token_use(&self, token: &str) -> Result<Option<TokenUse>, StoreError>;
+    /// The use of the token that ends at `ends_at`.
+    fn token_use(&self, token: &str, ends_at: Timestamp) -> Result<Option<TokenUse>, StoreError>;
 }
 
 pub trait CertificatesMut {
@@ -90,12 +92,12 @@ pub trait CertificatesMut {
     /// # Errors
     /// [`StoreError::Taken`] when the session stands already.
     fn begin_session(&mut self, session: &SessionRow) -> Result<(), StoreError>;
-    /// Ends the person's sessions that have not ended, and revokes their certificates that have not ended at `at` and
+    /// Ends the person's sessions that have not ended (those that have a certificate), and revokes their certificates that have not ended at `at` and
     /// are not revoked; how many were revoked.
     fn end_sessions(&mut self, user: UserId, at: Timestamp) -> Result<usize, StoreError>;
     /// # Errors
     /// [`StoreError::Taken`] when the token was used before.
     fn use_token(&mut self, token: &TokenUse) -> Result<(), StoreError>;
-    /// Forgets uses that no token can repeat any more: those whose `keep_until` is before `now`; how many.
-    fn forget_tokens(&mut self, now: Timestamp) -> Result<usize, StoreError>;
+    /// Forgets the uses of tokens that ended before `before`; how many.
+    fn forget_tokens(&mut self, before: Timestamp) -> Result<usize, StoreError>;
 }

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use sallyport_domain::{GrantId, GroupId, PosixGroups, ResourceId, Tags};
+use sallyport_domain::{GrantId, GroupId, PosixGroups, ResourceId, Tags, UserId};
 
 use crate::StoreError;
 
@@ -29,6 +29,8 @@ pub trait Grants {
     fn grants_of(&self, group: GroupId) -> Result<Vec<GrantRow>, StoreError>;
     /// Those of all the groups that the resource is a member of, at the cost of its groups.
     fn grants_reaching(&self, resource: ResourceId) -> Result<Vec<GrantRow>, StoreError>;
+    /// The same for the person's latest resource.
+    fn grants_reaching_person(&self, user: UserId) -> Result<Vec<GrantRow>, StoreError>;
 }
 
 pub trait GrantsMut {

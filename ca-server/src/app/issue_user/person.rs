@@ -67,7 +67,7 @@ pub(super) fn entitle(
     now: Timestamp,
 ) -> Result<Entitlement, AppError> {
     let groups = tx.groups_of_person(person.id)?.into_iter().collect();
-    let grants = grants_of(tx, &groups)?;
+    let grants: Vec<Grant> = tx.grants_reaching_person(person.id)?.into_iter().map(policy_grant).collect();
     let limits = limits(tx, app, login)?;
     let person = Person {
         user: person.id,
@@ -80,14 +80,6 @@ pub(super) fn entitle(
     };
     let ask = Ask { login, ttl: asked.ttl_seconds };
     decide(&person, &grants, &ask, &limits, now).map_err(|denial| refusal(&denial).into())
-}
-
-fn grants_of(tx: &dyn WriteTx, groups: &BTreeSet<GroupId>) -> Result<Vec<Grant>, StoreError> {
-    let mut grants = Vec::new();
-    for group in groups {
-        grants.extend(tx.grants_of(*group)?.into_iter().map(policy_grant));
-    }
-    Ok(grants)
 }
 
 /// The grant as policy knows it.

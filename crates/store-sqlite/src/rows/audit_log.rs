@@ -15,12 +15,12 @@ impl FromRow for Record {
 
 impl AuditLog for Tx<'_> {
     fn audit_head(&self) -> Result<Head, StoreError> {
-        if let Some(head) = self.head.get() {
+        if let Some(head) = self.known.head.get() {
             return Ok(head);
         }
         let last = self.one::<Record>("SELECT seq, body, hash FROM audit ORDER BY seq DESC LIMIT 1", [])?;
         let head = last.map_or(Head::GENESIS, |record| record.head());
-        self.head.set(Some(head));
+        self.known.head.set(Some(head));
         Ok(head)
     }
 
@@ -41,7 +41,7 @@ impl AuditLogMut for Tx<'_> {
             params![whole(record.seq)?, record.body, record.hash.as_bytes()],
             "audit record",
         )?;
-        self.head.set(Some(record.head()));
+        self.known.head.set(Some(record.head()));
         Ok(record)
     }
 }

@@ -49,7 +49,7 @@ impl FromRow for TokenUse {
             purpose: cells.take("purpose")?,
             serial: cells.take("serial")?,
             used_at: cells.take("used_at")?,
-            keep_until: cells.take("keep_until")?,
+            ends_at: cells.take("ends_at")?,
         })
     }
 }
@@ -102,10 +102,10 @@ impl Certificates for Tx<'_> {
         self.session_row(id)
     }
 
-    fn token_use(&self, token: &str) -> Result<Option<TokenUse>, StoreError> {
+    fn token_use(&self, token: &str, ends_at: Timestamp) -> Result<Option<TokenUse>, StoreError> {
         self.one(
-            "SELECT token, purpose, serial, used_at, keep_until FROM token_uses WHERE token = ?1",
-            [token],
+            "SELECT token, purpose, serial, used_at, ends_at FROM token_uses WHERE ends_at = ?1 AND token = ?2",
+            params![micros(ends_at), token],
         )
     }
 }
@@ -165,7 +165,8 @@ impl CertificatesMut for Tx<'_> {
     fn end_sessions(&mut self, user: UserId, at: Timestamp) -> Result<usize, StoreError> {
         self.together(|| {
             self.change(
-                "UPDATE sessions SET ended_at = ?2 WHERE person = ?1 AND ended_at IS NULL",
+                "UPDATE sessions SET ended_at = ?2 WHERE ended_at IS NULL \
+                 AND id IN (SELECT session FROM certificates WHERE person = ?1)",
                 params![user.to_string(), micros(at)],
                 "",
             )?;
@@ -180,20 +181,20 @@ impl CertificatesMut for Tx<'_> {
 
     fn use_token(&mut self, token: &TokenUse) -> Result<(), StoreError> {
         self.change(
-            "INSERT INTO token_uses (token, purpose, serial, used_at, keep_until) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO token_uses (token, purpose, serial, used_at, ends_at) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![
                 token.token,
                 token.purpose,
                 whole(token.serial.value())?,
                 micros(token.used_at),
-                micros(token.keep_until),
+                micros(token.ends_at),
             ],
             "",
         )?;
         Ok(())
     }
 
-    fn forget_tokens(&mut self, now: Timestamp) -> Result<usize, StoreError> {
-        self.change("DELETE FROM token_uses WHERE keep_until < ?1", [micros(now)], "")
+    fn forget_tokens(&mut self, before: Timestamp) -> Result<usize, StoreError> {
+        self.change("DELETE FROM token_uses WHERE ends_at < ?1", [micros(before)], "")
     }
 }

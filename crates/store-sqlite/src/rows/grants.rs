@@ -1,5 +1,5 @@
 use rusqlite::params;
-use sallyport_domain::{GrantId, GroupId, PosixGroups, ResourceId};
+use sallyport_domain::{GrantId, GroupId, PosixGroups, ResourceId, UserId};
 use sallyport_store::{GrantRow, Grants, GrantsMut, PosixGroupLedger, StoreError};
 
 use crate::cells::{Cells, FromRow};
@@ -11,6 +11,21 @@ macro_rules! grants {
         concat!(
             "SELECT id, group_id, tags, sudo, managed_groups, local_groups, created_at FROM grants ",
             $which
+        )
+    };
+}
+
+// CROSS keeps the order of the joins: from the person outwards, never from all grants inwards.
+macro_rules! reaching {
+    ($which:literal) => {
+        concat!(
+            "SELECT grants.id, grants.group_id, grants.tags, grants.sudo, grants.managed_groups, ",
+            "grants.local_groups, grants.created_at FROM memberships ",
+            "CROSS JOIN groups ON groups.position = memberships.group_position ",
+            "CROSS JOIN grants ON grants.group_id = groups.id ",
+            "WHERE memberships.resource_position = (SELECT position FROM resources WHERE ",
+            $which,
+            ") ORDER BY grants.position"
         )
     };
 }
@@ -46,16 +61,11 @@ impl Grants for Tx<'_> {
     }
 
     fn grants_reaching(&self, resource: ResourceId) -> Result<Vec<GrantRow>, StoreError> {
-        // CROSS keeps the order of the joins: from the person outwards, never from all grants inwards.
-        self.all(
-            "SELECT grants.id, grants.group_id, grants.tags, grants.sudo, grants.managed_groups, grants.local_groups, \
-             grants.created_at FROM memberships \
-             CROSS JOIN groups ON groups.position = memberships.group_position \
-             CROSS JOIN grants ON grants.group_id = groups.id \
-             WHERE memberships.resource_position = (SELECT position FROM resources WHERE id = ?1) \
-             ORDER BY grants.position",
-            [resource.to_string()],
-        )
+        self.all(reaching!("id = ?1"), [resource.to_string()])
+    }
+
+    fn grants_reaching_person(&self, user: UserId) -> Result<Vec<GrantRow>, StoreError> {
+        self.all(reaching!("person = ?1 ORDER BY position DESC LIMIT 1"), [user.to_string()])
     }
 }
 

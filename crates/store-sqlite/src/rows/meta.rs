@@ -34,7 +34,12 @@ impl Meta for Tx<'_> {
     }
 
     fn next_serial(&self) -> Result<Option<Serial>, StoreError> {
-        Ok(self.counters()?.next_serial)
+        if let Some(serial) = self.known.next_serial.get() {
+            return Ok(Some(serial));
+        }
+        let serial = self.counters()?.next_serial;
+        self.known.next_serial.set(serial);
+        Ok(serial)
     }
 }
 
@@ -46,6 +51,7 @@ impl MetaMut for Tx<'_> {
 
     fn set_next_serial(&mut self, serial: Serial) -> Result<(), StoreError> {
         self.change("UPDATE meta SET next_serial = ?1 WHERE id = 0", params![whole(serial.value())?], "")?;
+        self.known.next_serial.set(Some(serial));
         Ok(())
     }
 }

@@ -35,7 +35,7 @@ fn every_lookup_has_an_index_and_keeps_its_plan() {
     files::make(&path).unwrap();
     let connection = open::writer(&path).unwrap();
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let mut tx = Tx::new(&connection, None);
+    let mut tx = Tx::new(&connection, Known::default());
     change_everything(&mut tx).unwrap();
     for _ in 0..3 {
         look_everything_up(&tx).unwrap();
@@ -142,7 +142,7 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.revoked_serials(now())?;
     tx.certified_until(id(1), now(), now())?;
     tx.session(session(1).id)?;
-    tx.token_use("x")?;
+    tx.token_use("x", now())?;
     for of in [Concerning::Anything, Concerning::Group(id(1)), Concerning::Person(id(1))] {
         tx.provisioning_after(0, of, 1)?;
         tx.provisioning_before(9, of, 1)?;
@@ -185,6 +185,7 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.unsettled()?;
     tx.unsettled_group(id(1), Unsettled::Grant)?;
     tx.members_after(id(1), 0, 1)?;
+    tx.grants_reaching_person(id(1))?;
     tx.host(id(1))?;
     tx.host_by_machine("x")?;
     tx.host_by_name(&host(1).name)?;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use sallyport_domain::UidRange;
 use sallyport_store::StoreError;
-use sallyport_store::conformance::samples::{id, name, now, person, pinned, uid};
+use sallyport_store::conformance::samples::{after, id, name, now, person, pinned, token, uid};
 use sallyport_store_sqlite::{OpenError, SqliteStore};
 
 use crate::support::Folder;
@@ -60,6 +60,28 @@ async fn a_file_of_the_first_version_keeps_what_is_in_it() {
     assert!(version(&folder) > 1);
     let tokens = store.into_store().read(|tx| tx.scim_tokens()).await.unwrap();
     assert_eq!(tokens.iter().map(|token| token.name.as_str()).collect::<Vec<_>>(), ["entra"]);
+}
+
+/// A token that was used before the upgrade is no good after it.
+#[tokio::test]
+async fn uses_of_tokens_come_along() {
+    let folder = Folder::new();
+    let raw = folder.raw();
+    raw.execute_batch(include_str!("../../schema/0001.sql")).unwrap();
+    raw.execute_batch("PRAGMA application_id = 0x536C7950; PRAGMA user_version = 1").unwrap();
+    let used = token("uti:x", 7);
+    // Version 1 kept them until two minutes after their end.
+    raw.execute(
+        "INSERT INTO token_uses (token, purpose, serial, used_at, keep_until) VALUES (?1, ?2, 7, ?3, ?4)",
+        (&used.token, used.purpose, used.used_at.as_microsecond(), after(3_720).as_microsecond()),
+    )
+    .unwrap();
+    drop(raw);
+    let store = folder.open().into_store();
+    let found = store.read(|tx| tx.token_use("uti:x", after(3_600))).await.unwrap();
+    assert_eq!(found, Some(used));
+    let again = store.write(|tx| tx.use_token(&token("uti:x", 8))).await;
+    assert!(matches!(again, Err(StoreError::Taken("token"))), "{again:?}");
 }
 
 fn version(folder: &Folder) -> i64 {

@@ -3,7 +3,7 @@ use std::process::Command;
 
 use rusqlite::Connection;
 use sallyport_audit::{Event, EventName};
-use sallyport_store::conformance::samples::{certificate, now, serial, token};
+use sallyport_store::conformance::samples::{after, certificate, now, serial, token};
 use sallyport_store::{Store, StoreError, WriteTx};
 use sallyport_store_sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -74,7 +74,7 @@ pub(crate) async fn issued(store: &Store) -> Vec<u64> {
                 tx.certificates_after(None, usize::MAX)?.iter().map(|row| row.serial.value()).collect();
             assert_eq!(serials, chained);
             for serial in &serials {
-                assert!(tx.token_use(&serial.to_string())?.is_some());
+                assert!(tx.token_use(&serial.to_string(), after(3_600))?.is_some());
             }
             Ok::<_, StoreError>(serials)
         })

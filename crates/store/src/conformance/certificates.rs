@@ -157,19 +157,24 @@ pub async fn token_is_used_once(store: Store) {
     }
     // What a token is, is not without regard to case.
     write(&store, |tx| tx.use_token(&token("ISSUER uti", 3))).await;
-    assert_eq!(read(&store, |tx| tx.token_use("issuer uti")).await, Some(token("issuer uti", 1)));
+    assert_eq!(
+        read(&store, |tx| tx.token_use("issuer uti", after(3_600))).await,
+        Some(token("issuer uti", 1))
+    );
 }
 
 pub async fn used_tokens_are_forgotten_after_their_time(store: Store) {
     write(&store, |tx| {
         for (text, keep) in [("past", -1), ("now", 0), ("later", 1)] {
-            tx.use_token(&crate::TokenUse { keep_until: after(keep), ..token(text, 1) })?;
+            tx.use_token(&crate::TokenUse { ends_at: after(keep), ..token(text, 1) })?;
         }
         Ok(())
     })
     .await;
     assert_eq!(write(&store, |tx| tx.forget_tokens(now())).await, 1);
-    let left = read(&store, |tx| Ok((tx.token_use("past")?, tx.token_use("now")?.is_some()))).await;
+    let left =
+        read(&store, |tx| Ok((tx.token_use("past", after(-1))?, tx.token_use("now", now())?.is_some())))
+            .await;
     assert_eq!(left, (None, true));
 }
 

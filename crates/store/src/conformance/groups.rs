@@ -172,7 +172,10 @@ pub async fn grants_need_their_group(store: Store) {
     })
     .await;
     let reaching = read(&store, |tx| Ok((tx.grants_reaching(id(1))?, tx.grants_reaching(id(2))?))).await;
-    assert_eq!(reaching, (vec![second, grant(1)], vec![]));
+    assert_eq!(reaching, (vec![second.clone(), grant(1)], vec![]));
+    let persons =
+        read(&store, |tx| Ok((tx.grants_reaching_person(id(1))?, tx.grants_reaching_person(id(2))?)));
+    assert_eq!(persons.await, (vec![second, grant(1)], vec![]));
     let changed = GrantRow { tags: tags(&["env=stage"]), sudo: true, ..grant(1) };
     let put = changed.clone();
     write(&store, move |tx| tx.put_grant(&put)).await;

@@ -59,7 +59,7 @@ pub async fn absence_is_an_answer(store: Store) {
         assert_eq!(tx.certificates_after(None, 10)?, []);
         assert_eq!(tx.revoked_serials(now())?, []);
         assert_eq!(tx.session(id(1))?, None);
-        assert_eq!(tx.token_use("x")?, None);
+        assert_eq!(tx.token_use("x", now())?, None);
         assert_eq!(tx.resource(tenant(1), id(1))?, None);
         assert_eq!(tx.resource_by_user_name(tenant(1), "x")?, None);
         assert_eq!(tx.resources_by_external_id(tenant(1), "x")?, []);

@@ -196,7 +196,7 @@ pub fn token(text: &str, number: u64) -> TokenUse {
         purpose: [7; 32],
         serial: serial(number),
         used_at: now(),
-        keep_until: after(3_600),
+        ends_at: after(3_600),
     }
 }
 

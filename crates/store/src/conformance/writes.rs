@@ -1,6 +1,8 @@
 use tokio::task::JoinSet;
 
-use super::samples::{certificate, held, host, id, person, queued, read, serial, sign_in, token, write};
+use super::samples::{
+    after, certificate, held, host, id, person, queued, read, serial, sign_in, token, write,
+};
 use crate::{Store, StoreError, WriteTx};
 
 #[derive(Debug)]
@@ -75,7 +77,10 @@ pub async fn every_write_has_its_own_verdict(store: Store) {
     let stored = read(&store, |tx| tx.certificates_after(None, 1_000)).await;
     let stored: Vec<u64> = stored.iter().map(|row| row.serial.value()).collect();
     assert_eq!(stored, expected);
-    let used = read(&store, |tx| Ok((tx.token_use("token-2")?, tx.token_use("token-3")?))).await;
+    let used = read(&store, |tx| {
+        Ok((tx.token_use("token-2", after(3_600))?, tx.token_use("token-3", after(3_600))?))
+    })
+    .await;
     assert_eq!(used, (Some(token("token-2", 2)), None));
 }
 
@@ -105,11 +110,12 @@ pub async fn a_refused_call_spares_the_rest_of_its_closure(store: Store) {
         let again = tx.use_token(&token("one", 2));
         assert!(matches!(again, Err(StoreError::Taken(_))), "{again:?}");
         tx.intend(&certificate(5, 1))?;
-        tx.token_use("one")
+        tx.token_use("one", after(3_600))
     })
     .await;
     assert_eq!(earlier, Some(token("one", 1)));
-    let stored = read(&store, |tx| Ok((tx.token_use("one")?, tx.certificate(serial(5))?))).await;
+    let stored =
+        read(&store, |tx| Ok((tx.token_use("one", after(3_600))?, tx.certificate(serial(5))?))).await;
     assert_eq!(stored, (Some(token("one", 1)), Some(certificate(5, 1))));
 }
 
