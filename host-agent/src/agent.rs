@@ -18,6 +18,7 @@ use crate::host_key::HostKeyError;
 use crate::lock::AgentLockError;
 use crate::paths::Paths;
 use crate::receive::Refusal;
+use crate::sshd::FailedTrials;
 use crate::state::{Enrolment, State, StateError, Words};
 use crate::tools::RealTools;
 
@@ -31,6 +32,8 @@ pub(crate) struct Agent {
     pub(crate) state: State,
     /// Words of the CA that hold and that a full disk did not take: they count all the same.
     unsaved: Mutex<Words>,
+    /// What sshd did not take.
+    failed_trials: FailedTrials,
     /// When sudo was last asked what it grants.
     sudo_proof: Mutex<Option<Instant>>,
 }
@@ -85,6 +88,7 @@ impl Agent {
             tools,
             state,
             unsaved: Mutex::default(),
+            failed_trials: FailedTrials::default(),
             sudo_proof: Mutex::default(),
         }
     }

@@ -20,15 +20,19 @@ use crate::paths::Paths;
 use crate::plan::{self, Abilities, Judged, Plan, Step, Wanted, judge};
 use crate::problem::{Code, Problem};
 use crate::seen::Seen;
+use crate::sshd::FailedTrials;
 use crate::state::State;
 use crate::tools::{Elsewhere, Tools};
 
 /// What a run came to.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own, and any of them may go together")]
 pub(crate) struct Outcome {
     pub(crate) problems: Vec<Problem>,
     /// A step failed or could not be tried: the host is not what the snapshot says, and the run is worth repeating.
     pub(crate) failed: bool,
+    /// The same, but for a change of sshd's that failed not long ago and is not worth repeating yet.
+    pub(crate) held: bool,
     /// Somebody lost access just now; a login that was half-way through is found by looking again soon.
     pub(crate) look_again: bool,
     /// sudo was asked what it grants.
@@ -41,6 +45,7 @@ pub(crate) struct Hands<'a, T> {
     pub(crate) disk: &'a Disk,
     pub(crate) tools: &'a T,
     pub(crate) state: &'a State,
+    pub(crate) failed_trials: &'a FailedTrials,
     pub(crate) now: Timestamp,
     /// Ask sudo what it grants also when no rule changed. Each question is a line in the host's log.
     pub(crate) prove_sudo: bool,
@@ -65,6 +70,7 @@ impl<T: Tools> Hands<'_, T> {
         let judged = judge(wanted.accounts(), &seen);
         outcome.problems.extend(judged.problems.iter().cloned());
         let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&seen.ledger, &judged), self.now);
+        self.forget_settled(&grants);
         self.carry_out(wanted, &seen.ledger, grants, &mut outcome);
         self.prove_sshd(wanted, &mut outcome);
         outcome.sudo_proved |= self.prove_sudo;
@@ -157,6 +163,11 @@ impl<T: Tools> Hands<'_, T> {
         outcome.problems.extend(plan.problems);
         let mut absent = BTreeSet::new();
         for step in plan.steps {
+            if let Some(problem) = self.held(wanted, &step) {
+                outcome.held = true;
+                outcome.problems.push(problem);
+                continue;
+            }
             tracing::info!("{step}");
             outcome.sudo_proved |= matches!(step, Step::WriteSudo { .. });
             if let Err(problem) = self.take(wanted, ledger, &step, &mut absent) {

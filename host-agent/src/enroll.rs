@@ -131,11 +131,7 @@ mod tests {
     use ssh_key::certificate::{Builder, CertType};
 
     use super::*;
-    use crate::testing::{NOW, TestHost, at};
-
-    fn key(seed: u8) -> PrivateKey {
-        PrivateKey::random(&mut ChaCha8Rng::from_seed([seed; 32]), Algorithm::Ed25519).unwrap()
-    }
+    use crate::testing::{NOW, TestHost, at, key};
 
     #[test]
     fn a_clock_that_is_a_little_behind_holds_no_enrolment_back_and_another_is_named() {

@@ -81,19 +81,9 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
     use sallyport_protocol::{Content, SnapshotHeader, sha256_hex};
-    use ssh_key::{Algorithm, PrivateKey};
 
     use super::*;
-
-    const NOW: i64 = 1_800_000_000;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn key(seed: u8) -> PrivateKey {
-        PrivateKey::random(&mut ChaCha8Rng::from_seed([seed; 32]), Algorithm::Ed25519).unwrap()
-    }
+    use crate::testing::{NOW, at, key};
 
     fn host(seed: u8) -> HostId {
         HostId::generate(at(NOW), &mut ChaCha8Rng::from_seed([seed; 32]))

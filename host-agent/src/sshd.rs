@@ -1,6 +1,7 @@
 //! What sshd is told, and proof that it heard: `sshd -t` passes with a missing key file, a missing list and a wrong
 //! host certificate, so we look at each ourselves and at what is effective afterwards.
 
+mod again;
 mod drop_in;
 mod effective;
 mod install;
@@ -10,10 +11,11 @@ mod trial;
 mod trust;
 pub(crate) mod watchman;
 
+pub(crate) use again::{FailedTrials, Inputs};
 pub(crate) use drop_in::render;
 pub(crate) use effective::shadows;
 pub(crate) use install::{SshdError, install, look_at_certificate, renew, uninstall};
-pub(crate) use trial::{Site, Trial, take_back};
+pub(crate) use trial::{Place, Site, Trial, take_back};
 pub(crate) use trust::{
     HostCertificate, TrustError, check_ca_keys, check_host_certificate, check_krl, read_host_certificate,
 };

@@ -16,6 +16,8 @@ use crate::state::Enrolment;
 
 /// Longest wait that is asked for: proxies cut what is silent for a minute.
 const LONGEST_WAIT: i64 = 50;
+/// Whoever mends sshd's configuration sees within this that it was mended.
+const HELD_WAIT: u32 = 15;
 /// A refused answer, a failed step or an unreachable CA is tried again after this, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
@@ -54,6 +56,8 @@ struct Sync {
     pause: Duration,
     /// The last step failed: the next round does not wait for news before it tries again.
     failed: bool,
+    /// Something waits to be mended: it is looked at again soon.
+    held: bool,
     reported: Option<(Report, Instant)>,
     certificate_due: Instant,
     certificate_problem: Option<Problem>,
@@ -69,6 +73,7 @@ impl Sync {
             client,
             pause: FIRST_PAUSE,
             failed: false,
+            held: false,
             reported: None,
             certificate_due: Instant::now(),
             certificate_problem: None,
@@ -82,6 +87,7 @@ impl Sync {
         // What else is due waits for no news.
         let in_a_hurry = self.failed || begun >= self.certificate_due;
         let wait = if in_a_hurry { 0 } else { wait_seconds(&position, now) };
+        let wait = if self.held { wait.min(HELD_WAIT) } else { wait };
         let heard = tokio::select! {
             reply = self.client.snapshot(position.accepted, wait) => Some(reply),
             () = until_lease_ends(&position, now) => None,
@@ -101,6 +107,7 @@ impl Sync {
         let in_trouble = problem.is_some();
         let done = self.step(problem.into_iter().collect()).await;
         self.failed = done.failed;
+        self.held = done.held;
         self.report(&done).await;
         self.rest(in_trouble || done.failed, news, begun).await;
     }

@@ -15,6 +15,7 @@ use crate::disk::Disk;
 use crate::paths::Paths;
 use crate::plan::{Abilities, Wanted};
 use crate::principals::ExpiryNotation;
+use crate::sshd::{FailedTrials, Place};
 use crate::state::{Accepted, State};
 use crate::tools::fake::FakeTools;
 
@@ -27,6 +28,11 @@ pub(crate) fn at(second: i64) -> Timestamp {
 
 pub(crate) fn user(seed: u8) -> UserId {
     UserId::generate(at(NOW), &mut ChaCha8Rng::from_seed([seed; 32]))
+}
+
+/// The same key for the same seed.
+pub(crate) fn key(seed: u8) -> PrivateKey {
+    PrivateKey::random(&mut ChaCha8Rng::from_seed([seed; 32]), Algorithm::Ed25519).unwrap()
 }
 
 /// A person whose id follows from the uid.
@@ -45,8 +51,7 @@ pub(crate) fn account(name: &str, uid: u32, sudo: bool) -> Account {
 }
 
 pub(crate) fn content(accounts: Vec<Account>) -> Content {
-    let ca = PrivateKey::random(&mut ChaCha8Rng::from_seed([7; 32]), Algorithm::Ed25519).unwrap();
-    Content { accounts, user_ca_keys: vec![ca.public_key().to_openssh().unwrap()], ..Content::default() }
+    Content { accounts, user_ca_keys: vec![key(7).public_key().to_openssh().unwrap()], ..Content::default() }
 }
 
 pub(crate) fn wanted(accounts: Vec<Account>, now: i64) -> Wanted {
@@ -69,6 +74,7 @@ pub(crate) struct TestHost {
     pub(crate) state: State,
     pub(crate) tools: FakeTools,
     pub(crate) disk: Disk,
+    pub(crate) failed_trials: FailedTrials,
 }
 
 impl TestHost {
@@ -98,12 +104,13 @@ impl TestHost {
         }
         let tools = FakeTools { drop_in: Some(paths.drop_in()), ..FakeTools::default() };
         let state = State::new(&paths);
-        Self { _root: root, paths, state, tools, disk: Disk::new() }
+        let failed_trials = FailedTrials::default();
+        Self { _root: root, paths, state, tools, disk: Disk::new(), failed_trials }
     }
 
     pub(crate) fn hands(&self, now: i64) -> Hands<'_, FakeTools> {
-        let Self { paths, state, tools, disk, .. } = self;
-        Hands { paths, disk, tools, state, now: at(now), prove_sudo: true }
+        let Self { paths, state, tools, disk, failed_trials, .. } = self;
+        Hands { paths, disk, tools, state, failed_trials, now: at(now), prove_sudo: true }
     }
 
     /// A process of this person, for the scan to find.
@@ -113,8 +120,11 @@ impl TestHost {
         fs::write(directory.join("status"), format!("State:\tS (sleeping)\nUid:\t{uid}\t0\t0\t0\n")).unwrap();
     }
 
-    /// Without complaints about homes, which only root can make for others.
+    /// As `apply --once`: no failure is remembered. Without complaints about homes, which only root can make for
+    /// others.
     pub(crate) fn apply(&self, wanted: &Wanted, now: i64) -> Outcome {
+        self.failed_trials.forget(Place::DropIn);
+        self.failed_trials.forget(Place::HostCertificate);
         let mut outcome = self.hands(now).bring_in_step(wanted);
         outcome.problems.retain(|problem| !problem.detail.contains("/home/"));
         outcome

@@ -26,6 +26,7 @@ pub(crate) struct StepDone {
     pub(crate) applied: Applied,
     pub(crate) lease_until: Option<Timestamp>,
     pub(crate) failed: bool,
+    pub(crate) held: bool,
     pub(crate) look_again: bool,
     /// What is local here and not ours, for the CA's ledger.
     pub(crate) local: Option<LocalNames>,
@@ -68,7 +69,8 @@ impl Agent {
                 done.lease_until = Some(accepted.lease_until);
                 ranges.clone_from(&accepted.content.uid_ranges);
                 let outcome = self.bring_in_step(enrolment, &accepted, &before, now);
-                if !outcome.failed && !enrolment.observe && accepted.lease_until > now {
+                let whole = !outcome.failed && !outcome.held;
+                if whole && !enrolment.observe && accepted.lease_until > now {
                     done.applied.generation = accepted.generation;
                 }
                 outcome
@@ -85,6 +87,7 @@ impl Agent {
         outcome.problems.extend(extra);
         done.applied.problems = outcome.problems.into_iter().map(ReportProblem::from).collect();
         done.failed = outcome.failed;
+        done.held = outcome.held;
         done.look_again = outcome.look_again;
         done.local = self.local_names(&ranges);
         if done.applied != before {
@@ -200,8 +203,8 @@ impl Agent {
     }
 
     fn hands(&self, now: Timestamp, prove_sudo: bool) -> Hands<'_, RealTools> {
-        let Self { paths, disk, tools, state, .. } = self;
-        Hands { paths, disk, tools, state, now, prove_sudo }
+        let Self { paths, disk, tools, state, failed_trials, .. } = self;
+        Hands { paths, disk, tools, state, failed_trials, now, prove_sudo }
     }
 
     fn sudo_proof(&self) -> MutexGuard<'_, Option<Instant>> {

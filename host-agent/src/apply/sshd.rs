@@ -8,9 +8,9 @@ use sallyport_domain::PosixName;
 use super::{Hands, Outcome, StepResult, failed};
 use crate::accounts::{self, Standing, View};
 use crate::disk::{self, Access, DiskError};
-use crate::plan::Wanted;
+use crate::plan::{Plan, Step, Wanted};
 use crate::problem::{Code, Problem};
-use crate::sshd::{self, Site, SshdError, TAKEN_BACK};
+use crate::sshd::{self, Inputs, Place, Site, SshdError, TAKEN_BACK};
 use crate::tools::Tools;
 
 impl<T: Tools> Hands<'_, T> {
@@ -52,11 +52,52 @@ impl<T: Tools> Hands<'_, T> {
             }
         }
         let managed = self.managed_account(wanted);
-        sshd::install(&self.site(), bytes, managed.as_deref()).map_err(|error| sshd_problem(&error))
+        let inputs = Inputs::read(self.paths, bytes, managed.clone());
+        let done = sshd::install(&self.site(), bytes, managed.as_deref());
+        self.tried(Place::DropIn, inputs, done)
     }
 
     pub(super) fn renew_host_certificate(&self, bytes: &[u8]) -> StepResult {
-        sshd::renew(&self.site(), bytes).map_err(|error| sshd_problem(&error))
+        let inputs = Inputs::read(self.paths, bytes, None);
+        let done = sshd::renew(&self.site(), bytes);
+        self.tried(Place::HostCertificate, inputs, done)
+    }
+
+    fn tried(&self, place: Place, inputs: Inputs, done: Result<(), SshdError>) -> StepResult {
+        let Err(error) = done else {
+            self.failed_trials.forget(place);
+            return Ok(());
+        };
+        let problem = sshd_problem(&error);
+        // The others left sshd alone, or are about to be repaired: those cost nothing.
+        let was_tried =
+            matches!(error, SshdError::NotShown(_) | SshdError::Refused(_) | SshdError::Shadowed(_));
+        Err(if was_tried { self.failed_trials.failed(place, inputs, problem, self.now) } else { problem })
+    }
+
+    /// What nobody wants to change any more needs no memory of how that went.
+    pub(super) fn forget_settled(&self, plan: &Plan) {
+        let wants = |wanted: fn(&Step) -> bool| plan.steps.iter().any(wanted);
+        if !wants(|step| matches!(step, Step::InstallDropIn { .. })) {
+            self.failed_trials.forget(Place::DropIn);
+        }
+        if !wants(|step| matches!(step, Step::RenewHostCertificate { .. })) {
+            self.failed_trials.forget(Place::HostCertificate);
+        }
+    }
+
+    /// What is wrong, when a step is a trial that failed not long ago.
+    pub(super) fn held(&self, wanted: &Wanted, step: &Step) -> Option<Problem> {
+        let (place, inputs) = match step {
+            Step::InstallDropIn { bytes } => {
+                (Place::DropIn, Inputs::read(self.paths, bytes, self.managed_account(wanted)))
+            }
+            Step::RenewHostCertificate { bytes } => {
+                (Place::HostCertificate, Inputs::read(self.paths, bytes, None))
+            }
+            _ => return None,
+        };
+        self.failed_trials.held(place, &inputs, self.now)
     }
 
     /// Ends a trial of sshd's files that somebody began and did not live to end.

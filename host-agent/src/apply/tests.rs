@@ -123,6 +123,34 @@ fn a_trial_that_nobody_lived_to_end_is_taken_back_and_then_made_anew() {
 }
 
 #[test]
+fn a_change_that_sshd_did_not_take_is_not_tried_at_each_round() {
+    let mut host = TestHost::new();
+    host.tools.effective = Some("authorizedprincipalsfile none\n".into());
+    let wanted = wanted(vec![account("ada", 70_001, true)], NOW);
+    let reloads =
+        |host: &TestHost| host.tools.calls().iter().filter(|call| call.as_str() == "reload").count();
+    assert!(host.hands(NOW).bring_in_step(&wanted).failed);
+    let tried = reloads(&host);
+    assert!(tried > 0);
+    for second in 1..10 {
+        let outcome = host.hands(NOW + second).bring_in_step(&wanted);
+        assert!(outcome.held && !outcome.failed, "the generation counted as applied, or news have to wait");
+        let said = outcome.problems.iter().find(|problem| problem.code == Code::ShadowedBy).unwrap();
+        assert!(said.detail.contains("failed 1 times, the last at 2027-01-15T08:00:00Z"), "{said}");
+    }
+    assert_eq!(reloads(&host), tried);
+    // Its time has come, and once more when somebody mended the configuration.
+    host.hands(NOW + 10).bring_in_step(&wanted);
+    assert_eq!(reloads(&host), 2 * tried);
+    assert!(host.hands(NOW + 11).bring_in_step(&wanted).held);
+    host.tools.effective = None;
+    fs::write(host.paths.drop_ins().join("50-theirs.conf"), "# mended\n").unwrap();
+    let outcome = host.hands(NOW + 12).bring_in_step(&wanted);
+    assert!(!outcome.failed && !outcome.held, "{:?}", outcome.problems);
+    assert!(host.paths.drop_in().exists());
+}
+
+#[test]
 fn what_is_effective_is_reported_not_what_was_written() {
     let mut host = TestHost::new();
     let wanted = wanted(vec![account("ada", 70_001, true)], NOW);

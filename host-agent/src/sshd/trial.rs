@@ -31,7 +31,7 @@ pub(crate) struct Trial {
 }
 
 /// A file that is put on trial.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Place {
     DropIn,

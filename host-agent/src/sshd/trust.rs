@@ -178,20 +178,11 @@ pub(crate) fn check_host_certificate(
 mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
+    use ssh_key::PrivateKey;
     use ssh_key::certificate::Builder;
-    use ssh_key::{Algorithm, PrivateKey};
 
     use super::*;
-
-    const NOW: i64 = 1_800_000_000;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn key(seed: u8) -> PrivateKey {
-        PrivateKey::random(&mut ChaCha8Rng::from_seed([seed; 32]), Algorithm::Ed25519).unwrap()
-    }
+    use crate::testing::{NOW, at, key};
 
     fn line(key: &PrivateKey) -> String {
         key.public_key().to_openssh().unwrap()

@@ -1,8 +1,10 @@
 //! The host's OpenSSH server, as Debian ships it.
 
-use std::fs::OpenOptions;
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -30,12 +32,22 @@ impl Host {
         self.wait_for_sshd()
     }
 
-    /// Makes sshd read its configuration again, as `systemctl reload ssh` does.
+    /// Makes sshd read its configuration again, as `systemctl reload ssh` does; returns when it has, and answers.
     ///
     /// # Errors
     /// It does not run, or does not answer afterwards.
     pub fn reload_sshd(&mut self) -> Result<()> {
-        self.sshd.as_mut().context("sshd was not started")?.signal(Signal::SIGHUP)?;
+        let sshd = self.sshd.as_mut().context("sshd was not started")?;
+        let process = sshd.id()?;
+        let before = sockets(process);
+        sshd.signal(Signal::SIGHUP)?;
+        // It keeps its number, and answers as it did until it has closed its sockets and opened others.
+        let what = format!("another sshd on {}", self.name);
+        wait_until(&what, Duration::from_secs(10), || {
+            let now = sockets(process);
+            (!now.is_empty() && now.is_disjoint(&before)).then_some(())
+        })
+        .map_err(|error| anyhow!("{error}\n--- sshd's log\n{}", self.sshd_log()))?;
         self.wait_for_sshd()
     }
 
@@ -80,4 +92,11 @@ impl Host {
         })
         .map_err(|error| anyhow!("{error}\n--- sshd's log\n{}", self.sshd_log()))
     }
+}
+
+/// The kernel's numbers of the sockets that a process has open.
+fn sockets(process: u32) -> BTreeSet<PathBuf> {
+    let files = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    let targets = files.filter_map(|file| fs::read_link(file.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).collect()
 }
