@@ -26,7 +26,10 @@ use crate::tools::{Elsewhere, Tools};
 
 /// What a run came to.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own, and any of them may go together")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own, and any of them may go together"
+)]
 pub(crate) struct Outcome {
     pub(crate) problems: Vec<Problem>,
     /// A step failed or could not be tried: the host is not what the snapshot says, and the run is worth repeating.
