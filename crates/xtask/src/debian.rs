@@ -26,7 +26,8 @@ pub(crate) fn install(needs: &[Debian]) -> Result<()> {
     for arguments in apt_calls(&missing) {
         let Some(mut env) = root_command("env") else { bail!(advice) };
         env.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120", "-qq"]);
-        steps::run(env.args(arguments)).with_context(|| advice.clone())?;
+        // dpkg tells of each package three times; what goes wrong comes on the standard error.
+        steps::run(env.args(arguments).stdout(Stdio::null())).with_context(|| advice.clone())?;
     }
     let left = self::missing(needs);
     if !left.is_empty() {
