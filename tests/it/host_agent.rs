@@ -3,6 +3,7 @@
 mod hard_times;
 mod lost_ledger;
 mod mini_ca;
+mod strangers;
 mod trials;
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, because each links everything.
 
+mod accounts;
 mod architecture;
 mod bench;
 mod ca;

@@ -81,6 +81,12 @@ impl Engineer {
         self.account.sudo = true;
         self
     }
+
+    /// Whose own group has another number than the account.
+    pub(super) fn with_gid(mut self, gid: u32) -> Self {
+        self.account.gid = Uid::try_from(gid).ok();
+        self
+    }
 }
 
 impl MiniCa {

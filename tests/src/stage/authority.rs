@@ -1,8 +1,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Certificate, Client};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{CLIENT_ID, HOST_DOMAIN, TENANT, folder};
 use crate::command::{self, Outcome};
@@ -109,11 +112,7 @@ impl Authority {
     /// # Errors
     /// A request failed.
     pub fn provision(&self, entra: &EntraSim, cycle: &str) -> Result<Outcome> {
-        let token = self.folder.join("scim-token");
-        if !token.exists() {
-            std::fs::write(&token, self.command(&["scim-token", "create"])?.ok()?)?;
-        }
-        let token = format!("@{}", token.display());
+        let token = format!("@{}", self.scim_token()?.display());
         let scim = format!("{}/scim/v2", self.url);
         let root = self.root();
         let root = root.to_str().context("the lab's folder has a plain name")?;
@@ -122,6 +121,39 @@ impl Authority {
         let outcome = entra.command(&arguments)?;
         outcome.clone().ok()?;
         Ok(outcome)
+    }
+
+    /// A SCIM request of the tenant's, which has to succeed; `path` begins after `/scim/v2`.
+    ///
+    /// # Errors
+    /// It is refused, or there is no answer.
+    pub fn scim(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        // A second call in this process finds the first one's choice, which is the same.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let root = Certificate::from_pem(&std::fs::read(self.root())?)?;
+        let client = Client::builder().no_proxy().add_root_certificate(root).build()?;
+        let url = format!("{}/scim/v2{path}", self.url);
+        let token = std::fs::read_to_string(self.scim_token()?)?;
+        let mut request = client.request(method.parse()?, url).bearer_auth(token.trim());
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/scim+json").body(body.to_string());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (status, body) = runtime.block_on(async {
+            let response = request.send().await?;
+            Ok::<_, reqwest::Error>((response.status(), response.text().await?))
+        })?;
+        ensure!(status.is_success(), "{method} {path}: {status}: {body}");
+        Ok(serde_json::from_str(&body)?)
+    }
+
+    /// The file with the directory's token, made if need be.
+    fn scim_token(&self) -> Result<PathBuf> {
+        let token = self.folder.join("scim-token");
+        if !token.exists() {
+            std::fs::write(&token, self.command(&["scim-token", "create"])?.ok()?)?;
+        }
+        Ok(token)
     }
 
     /// The same for a person's shell.

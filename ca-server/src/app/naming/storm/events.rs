@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use rand::Rng;
+use rand::seq::index::sample;
 use rand::seq::{IteratorRandom, SliceRandom};
 use sallyport_domain::{Generation, HostPattern, PosixName, Uid, UserId};
 use sallyport_protocol::names::{
@@ -15,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::model::Model;
 use super::names;
-use super::stage::{Known, Storm, TENANTS, decided, patch, written};
+use super::stage::{Known, Storm, TENANTS, decided, numbers, patch, written};
 use crate::app::{App, AuthenticatedHost};
 
 /// What an administrator does.
@@ -48,6 +49,7 @@ enum Release {
 
 impl Storm {
     pub(super) async fn blow(&mut self, model: &mut Model, batch: usize) {
+        let wishes = self.wishes.clone();
         let newcomers = (0..batch).map(|_| self.someone()).collect();
         let created = self.create(newcomers).await;
         let joining: Vec<Known> = created.iter().filter(|_| self.rng.gen_bool(0.75)).cloned().collect();
@@ -59,27 +61,28 @@ impl Storm {
         self.living.extend(created);
         self.report(model).await;
         self.mingle(model, batch).await;
-        let again = self.turn_over(batch / 8).await;
+        let again = self.turn_over(batch / 4).await;
         self.join(&again).await;
         self.living.extend(again);
         self.leave(batch / 20).await;
         self.too_late(model).await;
         model.follow(&self.app).await;
+        self.no_wish_was_passed_over(model, &wishes).await;
     }
 
     /// Renames, suspensions and decisions, all at once.
     async fn mingle(&mut self, model: &Model, batch: usize) {
         let mut renames = JoinSet::new();
-        for _ in 0..batch / 4 {
-            let index = self.pick();
+        for index in sample(&mut self.rng, self.living.len(), batch / 4) {
             let known = self.living[index].clone();
-            let upn = names::upn(&mut self.rng, known.tenant);
+            let upn = names::upn(&mut self.rng, known.tenant, self.spread);
             let body = self.wishing(&known.object, &upn);
             let (app, tenant) = (self.app.clone(), self.tenants[known.tenant]);
+            let wishes = numbers(&body);
             self.asleep.remove(&known.id);
             renames.spawn(async move {
-                written(app.replace_user(tenant, app.new_request_id(), known.id, body).await)
-                    .map(|_| (index, upn))
+                let outcome = app.replace_user(tenant, app.new_request_id(), known.id, body).await;
+                written(outcome).map(|_| (index, upn, wishes))
             });
         }
         let mut rest = JoinSet::new();
@@ -99,7 +102,8 @@ impl Storm {
             rest.spawn(decide(self.app.clone(), user, decision));
         }
         self.operations += batch / 4 + batch / 2;
-        for (index, upn) in renames.join_all().await.into_iter().flatten() {
+        for (index, upn, wishes) in renames.join_all().await.into_iter().flatten() {
+            self.wishes.insert(self.living[index].id, wishes);
             self.living[index].upn = upn;
         }
         // Once more: who renames is not suspended in the same moment, or nobody knows who is.
@@ -136,7 +140,10 @@ impl Storm {
             4 => Decision::Assign(local),
             5 if !model.left.is_empty() => Decision::Assign(model.left.choose(rng).unwrap().clone()),
             6..=9 if !model.left.is_empty() => Decision::Release {
-                name: model.left.choose(rng).unwrap().clone(),
+                name: [&model.orphaned, &model.left][rng.gen_range(0..2)]
+                    .choose(rng)
+                    .unwrap_or(&model.left[0])
+                    .clone(),
                 how: *[Release::Right, Release::Right, Release::WrongWord, Release::OneStep]
                     .choose(rng)
                     .unwrap(),
@@ -162,7 +169,7 @@ impl Storm {
             let index = self.pick();
             if self.rng.gen_bool(0.15) {
                 let (first, upn) =
-                    (&self.living[index], names::upn(&mut self.rng, self.living[index].tenant));
+                    (&self.living[index], names::upn(&mut self.rng, self.living[index].tenant, self.spread));
                 again.push((first.tenant, first.object.clone(), upn));
                 continue;
             }
@@ -171,6 +178,7 @@ impl Storm {
             self.app.delete_user(tenant, self.app.new_request_id(), gone.id).await.unwrap();
             self.operations += 1;
             self.asleep.remove(&gone.id);
+            self.wishes.remove(&gone.id);
             for circle in &mut self.circles {
                 circle.members.remove(&gone.id);
             }
@@ -181,8 +189,14 @@ impl Storm {
                     let other = (gone.tenant + 1) % TENANTS.len();
                     again.push((other, gone.object, gone.upn));
                 }
-                _ => {}
+                _ => self.departed.push(gone),
             }
+        }
+        // Some are back after a long time, when their names may be others'.
+        for _ in 0..count.min(self.departed.len()) / 4 {
+            let index = self.rng.gen_range(0..self.departed.len());
+            let back = self.departed.swap_remove(index);
+            again.push((back.tenant, back.object, back.upn));
         }
         self.create(again).await
     }

@@ -38,8 +38,12 @@ pub(super) struct Model {
     reports: HashMap<HostName, (BTreeSet<String>, BTreeSet<u32>)>,
     /// Person, local account, and on which hosts: a name, or all that end so.
     pub(super) adoptions: BTreeSet<(UserId, String, String)>,
+    /// Who was given which number lately.
+    pub(super) numbered: Vec<(UserId, u32)>,
     /// Names that were left, for whoever wants to free them.
     pub(super) left: Vec<String>,
+    /// And those of people who are gone.
+    pub(super) orphaned: Vec<String>,
     /// To whom another name was proposed lately.
     pub(super) proposed: Vec<UserId>,
     pub(super) tally: BTreeMap<&'static str, usize>,
@@ -126,6 +130,7 @@ impl Model {
             EventName::DirectoryUserDeleted => {
                 self.gone.insert(user);
                 self.left.extend(self.calls.get(&user).cloned());
+                self.orphaned.extend(self.calls.get(&user).cloned());
             }
             EventName::DirectoryUserResumed
             | EventName::DirectoryUserSuspended
@@ -160,12 +165,14 @@ impl Model {
         assert!(called.is_none_or(|called| called == name), "{user} was called otherwise, and {name} pinned");
         if let Some(before) = self.pinned.get(&user) {
             assert_eq!(*before, (uid, gid), "{user} was renumbered");
+            self.count("named again");
             return;
         }
         for number in [uid, gid] {
             assert!(number >= 1000, "{number} is the system's");
             let holder = *self.ids.entry(number).or_insert(user);
             assert_eq!(holder, user, "{number} changed hands");
+            self.numbered.push((user, number));
             let local = self.reports.iter().find(|(_, (_, ids))| ids.contains(&number));
             assert!(local.is_none(), "{number} was given to {user} and is local: {local:?}");
         }

@@ -69,17 +69,18 @@ pub(super) const EXPRESSIONS: [&str; 5] = [
     r#"ToLower(Replace([userPrincipalName], , "(?<Suffix>@(.)*)", "Suffix", "", , ), )"#,
 ];
 
-/// A UPN. One in four has a domain that all tenants use, so that equal UPNs are different people's.
-pub(super) fn upn(rng: &mut impl Rng, tenant: usize) -> String {
+/// A UPN, among as many as `spread` says. One in four has a domain that all tenants use, so that equal UPNs are
+/// different people's.
+pub(super) fn upn(rng: &mut impl Rng, tenant: usize, spread: usize) -> String {
     let first = FIRST.choose(rng).unwrap();
     let last = LAST.choose(rng).unwrap();
-    let local = match rng.gen_range(0..9) {
+    let local = match rng.gen_range(0..14) {
         0 => (*last).to_owned(),
         1 => format!("{first}..{last}"),
         2 => format!("{}.{}", first.to_uppercase(), last),
         3 => format!("{first}.{last}"),
         4 => format!("{first}{last}"),
-        _ => format!("{first}.{last}{}", rng.gen_range(0..400)),
+        _ => format!("{first}.{last}{}", rng.gen_range(0..spread)),
     };
     if rng.gen_bool(0.25) { format!("{local}@shared.test") } else { format!("{local}@tenant{tenant}.test") }
 }

@@ -26,6 +26,8 @@ use crate::app::{App, AppError, DirectoryError, ShowMembers};
 pub(super) const TENANTS: [&str; 3] =
     [TENANT, "7b1e4c52-0d3a-4f6e-9a41-5c2f8e90d322", "7b1e4c52-0d3a-4f6e-9a41-5c2f8e90d333"];
 
+const EXTENSION: &str = "urn:ietf:params:scim:schemas:extension:sallyport:2.0:User";
+
 /// A resource as its directory knows it.
 #[derive(Clone, Debug)]
 pub(in crate::app::naming) struct Known {
@@ -58,8 +60,14 @@ pub(in crate::app::naming) struct Storm {
     pub(super) circles: Vec<Circle>,
     pub(super) living: Vec<Known>,
     pub(super) asleep: HashSet<ResourceId>,
+    /// Who was deleted, and may be back.
+    pub(super) departed: Vec<Known>,
+    /// The numbers that directories send for people.
+    pub(super) wishes: HashMap<ResourceId, Vec<u32>>,
     pub(super) hosts: Vec<HostName>,
     pub(super) objects: u64,
+    /// More people have more names.
+    pub(super) spread: usize,
     pub(super) operations: usize,
 }
 
@@ -94,8 +102,11 @@ impl Storm {
             circles: Vec::new(),
             living: Vec::new(),
             asleep: HashSet::new(),
+            departed: Vec::new(),
+            wishes: HashMap::new(),
             hosts: Vec::new(),
             objects: 0,
+            spread: 400,
             operations: 0,
         };
         for index in 0..2 * TENANTS.len() {
@@ -129,7 +140,7 @@ impl Storm {
 
     pub(in crate::app::naming) fn someone(&mut self) -> (usize, String, String) {
         let tenant = self.rng.gen_range(0..TENANTS.len());
-        (tenant, self.object(), names::upn(&mut self.rng, tenant))
+        (tenant, self.object(), names::upn(&mut self.rng, tenant, self.spread))
     }
 
     /// Creates all of them at once; who is refused (a taken userName) is nobody.
@@ -142,12 +153,15 @@ impl Storm {
         for (tenant, object, upn) in people {
             let (app, tenant_id) = (self.app.clone(), self.tenants[tenant]);
             let body = self.wishing(&object, &upn);
+            let wishes = numbers(&body);
             set.spawn(async move {
                 let created = written(app.create_user(tenant_id, app.new_request_id(), body).await);
-                created.map(|row| Known { tenant, id: row.id, object, upn })
+                created.map(|row| (Known { tenant, id: row.id, object, upn }, wishes))
             });
         }
-        let mut created: Vec<Known> = set.join_all().await.into_iter().flatten().collect();
+        let created: Vec<_> = set.join_all().await.into_iter().flatten().collect();
+        self.wishes.extend(created.iter().map(|(known, wishes)| (known.id, wishes.clone())));
+        let mut created: Vec<Known> = created.into_iter().map(|(known, _)| known).collect();
         created.sort_by(|a, b| a.object.cmp(&b.object));
         created
     }
@@ -163,10 +177,7 @@ impl Storm {
             wishes.insert("posixName".to_owned(), names::typed(&mut self.rng).into());
         }
         if !wishes.is_empty() {
-            body.insert(
-                "urn:ietf:params:scim:schemas:extension:sallyport:2.0:User".to_owned(),
-                wishes.into(),
-            );
+            body.insert(EXTENSION.to_owned(), wishes.into());
         }
         body
     }
@@ -249,6 +260,30 @@ impl Storm {
         read.unwrap().map(|label| label.user)
     }
 
+    /// Nobody was given a number that all the time was wished for somebody else: neither then gets it.
+    pub(super) async fn no_wish_was_passed_over(
+        &self,
+        model: &mut Model,
+        before: &HashMap<ResourceId, Vec<u32>>,
+    ) {
+        let mut wishers: HashMap<u32, Vec<ResourceId>> = HashMap::new();
+        for (resource, wishes) in
+            before.iter().filter(|(resource, wishes)| self.wishes.get(resource) == Some(wishes))
+        {
+            for number in wishes {
+                wishers.entry(*number).or_default().push(*resource);
+            }
+        }
+        for (user, number) in model.numbered.split_off(0) {
+            for resource in wishers.get(&number).into_iter().flatten() {
+                let wisher = self.living.iter().find(|known| known.id == *resource).unwrap();
+                let wisher = self.person(wisher).await.unwrap();
+                assert_eq!(wisher, user, "{number} was given to {user} and wished for {wisher} too");
+                model.count("got the number that was sent");
+            }
+        }
+    }
+
     /// Compares everything: the model with the rows, and what directories sent with what hosts are told.
     pub(super) async fn look(&self, model: &mut Model, thoroughly: bool) {
         let people = model.look(&self.app, thoroughly).await;
@@ -298,6 +333,13 @@ fn prod() -> Tags {
     Tags::new(["env=prod".parse().unwrap()]).unwrap()
 }
 
+/// The numbers that are wished for, as far as they can be anybody's.
+pub(super) fn numbers(body: &Map<String, Value>) -> Vec<u32> {
+    let wishes = body.get(EXTENSION).and_then(Value::as_object);
+    let numbers = ["uidNumber", "gidNumber"].into_iter().filter_map(|key| wishes?.get(key)?.as_u64());
+    numbers.filter_map(|number| u32::try_from(number).ok()).collect()
+}
+
 pub(super) fn patch(operation: &Value) -> Vec<Operation> {
     let schema = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
     parse_patch(&object(json!({ "schemas": [schema], "Operations": [operation] }))).unwrap()
@@ -306,7 +348,7 @@ pub(super) fn patch(operation: &Value) -> Vec<Operation> {
 pub(in crate::app::naming) fn body(object_id: &str, upn: &str, uid: Option<u32>) -> Map<String, Value> {
     let mut body = json!({ "userName": upn, "externalId": object_id, "active": true });
     if let Some(uid) = uid {
-        body["urn:ietf:params:scim:schemas:extension:sallyport:2.0:User"] = json!({ "uidNumber": uid });
+        body[EXTENSION] = json!({ "uidNumber": uid });
     }
     object(body)
 }
