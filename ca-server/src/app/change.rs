@@ -6,7 +6,7 @@ use sallyport_domain::{HostState, RequestId, ResourceId, Tags};
 use sallyport_store::{GrantRow, ReadTx, StoreError, WriteTx};
 
 use super::App;
-use super::naming::Naming;
+use super::naming::{self, Moved, Naming};
 
 /// One write in progress: when, for which request, and whom it concerns besides its own rows.
 ///
@@ -18,6 +18,8 @@ pub struct Change {
     pub request: RequestId,
     /// How people are named.
     pub naming: Arc<Naming>,
+    /// Names and numbers for which somebody else may have waited.
+    pub moved: Moved,
     /// Hosts that satisfy one of these are concerned.
     selectors: Vec<Tags>,
     /// The revocation list moved: every host is concerned.
@@ -88,6 +90,15 @@ impl Change {
     }
 }
 
+/// What is to be done once a change is durable.
+#[derive(Debug)]
+struct After {
+    /// Hosts have something new to hear.
+    moved: bool,
+    /// Whoever is judged later.
+    waiting: Moved,
+}
+
 impl App {
     /// Runs `work` as one change. Hosts that it concerns are awake before this returns.
     pub async fn change<T, E, F>(&self, request: RequestId, now: Timestamp, work: F) -> Result<T, E>
@@ -97,8 +108,8 @@ impl App {
         E: From<StoreError> + Send + 'static,
     {
         let whole = self.whole(request, now, work);
-        let (value, moved) = self.store().write(whole).await?;
-        self.wake_if(moved);
+        let (value, after) = self.store().write(whole).await?;
+        self.follow_up(after);
         Ok(value)
     }
 
@@ -110,33 +121,42 @@ impl App {
         E: From<StoreError> + Send + 'static,
     {
         let whole = self.whole(request, now, work);
-        let (value, moved) = self.store().write_firm(whole).await?;
-        self.wake_if(moved);
+        let (value, after) = self.store().write_firm(whole).await?;
+        self.follow_up(after);
         Ok(value)
     }
 
-    /// The work, and what every change ends with; whether hosts have something new to hear.
+    /// The work, and what every change ends with.
     fn whole<T, E, F>(
         &self,
         request: RequestId,
         now: Timestamp,
         work: F,
-    ) -> impl FnOnce(&mut dyn WriteTx) -> Result<(T, bool), E> + Send + use<T, E, F>
+    ) -> impl FnOnce(&mut dyn WriteTx) -> Result<(T, After), E> + Send + use<T, E, F>
     where
         F: FnOnce(&mut dyn WriteTx, &mut Change) -> Result<T, E> + Send + 'static,
         E: From<StoreError>,
     {
         let naming = Arc::clone(self.naming());
         move |tx| {
-            let mut change =
-                Change { now, request, naming, selectors: Vec::new(), everyone: false, wake: false };
+            let mut change = Change {
+                now,
+                request,
+                naming,
+                moved: Moved::default(),
+                selectors: Vec::new(),
+                everyone: false,
+                wake: false,
+            };
             let value = work(tx, &mut change)?;
+            let waiting = naming::judge_again(tx, &mut change)?;
             let moved = change.settle(tx)?;
-            Ok((value, moved))
+            Ok((value, After { moved, waiting }))
         }
     }
 
-    fn wake_if(&self, moved: bool) {
+    fn follow_up(&self, After { moved, waiting }: After) {
+        self.naming().waiting().later(waiting);
         if moved {
             self.0.moved.send_modify(|count| *count = count.wrapping_add(1));
         }

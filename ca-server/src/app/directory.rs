@@ -191,7 +191,15 @@ fn advice(person: &PersonRow) -> Option<String> {
         (_, Some(ConflictReason::NoObjectId)) => {
             return Some(format!("externalId is no object id: {MAPPING_REMEDY}"));
         }
-        (_, Some(ConflictReason::NameForeign | ConflictReason::NameReserved | ConflictReason::NameTaken)) => {
+        (
+            _,
+            Some(
+                ConflictReason::NameAdopted
+                | ConflictReason::NameForeign
+                | ConflictReason::NameReserved
+                | ConflictReason::NameTaken,
+            ),
+        ) => {
             "the account name is somebody else's, the system's or a host's; change what Entra sends, or settle it with \
              sallyport-ca names"
         }

@@ -11,7 +11,7 @@ use ssh_key::PublicKey;
 
 use super::change::Change;
 use super::host_certificate;
-use super::{App, AppError, Refusal, tokens};
+use super::{App, AppError, Refusal, naming, tokens};
 
 /// Names on one certificate: short name, FQDN, aliases.
 const MOST_NAMES: usize = 32;
@@ -77,7 +77,7 @@ impl App {
             };
             tx.put_host(&HostRow { state: HostState::Retired, ..host.clone() })?;
             // What was local there keeps nobody from a name any more.
-            tx.put_foreign(host.id, &ForeignRows::default())?;
+            naming::note_foreign(tx, change, host.id, &ForeignRows::default())?;
             // It may be waiting: it hears of its end now, not of a lease.
             change.wake();
             let event =

@@ -8,7 +8,7 @@ use sallyport_domain::{HostId, HostState, RequestId};
 use sallyport_protocol::{LocalNames, Report};
 use sallyport_store::{ForeignRows, HostRow, ReportRow};
 
-use super::{App, AppError, AuthenticatedHost};
+use super::{App, AppError, AuthenticatedHost, naming};
 
 /// Problems kept of one report; a host with more has one problem: itself.
 const MOST_PROBLEMS: usize = 100;
@@ -39,7 +39,7 @@ impl App {
             }
             tx.put_report(host.id, &next)?;
             let moved = match &local {
-                Some(local) => tx.put_foreign(host.id, local)?,
+                Some(local) => naming::note_foreign(tx, change, host.id, local)?,
                 None => false,
             };
             if news || moved {

@@ -14,6 +14,9 @@ const STEP: Duration = Duration::from_secs(30);
 /// Until `stop` turns true: keeps the issuer's keys fresh, and forgets what cannot be repeated any more.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut watch = Watch::default();
+    if let Err(error) = app.judge_refused().await {
+        tracing::warn!(error = %Chain(&error), "refused names could not be judged again");
+    }
     loop {
         if let Err(error) = app.watch(&mut watch).await {
             tracing::warn!(error = %Chain(&error), "credentials and directories could not be looked at");
@@ -36,8 +39,12 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         if let Err(error) = app.settle_groups().await {
             tracing::warn!(error = %Chain(&error), "a grant that came or went could not be carried out; it is tried again");
         }
+        if let Err(error) = app.judge_waiting().await {
+            tracing::warn!(error = %Chain(&error), "people who wait for a name could not be judged again");
+        }
         tokio::select! {
             () = tokio::time::sleep(STEP) => {}
+            () = app.somebody_waits() => {}
             () = stopped(&mut stop) => return,
         }
     }

@@ -37,6 +37,8 @@ pub enum ConflictReason {
     Link,
     /// The `externalId` is not an object id, so nothing can be joined with a token.
     NoObjectId,
+    /// A local account of that name was given to another person.
+    NameAdopted,
     /// A host reported a local account or group of that name that is not ours.
     NameForeign,
     NameImpossible,
@@ -84,6 +86,7 @@ as_text!(HostState { Live = "live", Observing = "observing", Pending = "pending"
 as_text!(ConflictReason {
     Link = "link",
     NoObjectId = "no_object_id",
+    NameAdopted = "name_adopted",
     NameForeign = "name_foreign",
     NameImpossible = "name_impossible",
     NameReserved = "name_reserved",

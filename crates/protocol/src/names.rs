@@ -170,7 +170,7 @@ pub struct PreviewedPerson {
 
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct PreviewProblem {
-    /// Stable: `name_taken`, `name_foreign`, `name_reserved`, `name_impossible`, `expression_failed`, `uid_taken`,
+    /// Stable: `name_taken`, `name_adopted`, `name_foreign`, `name_reserved`, `name_impossible`, `expression_failed`, `uid_taken`,
     /// `uid_impossible`, `row_twice`; and `kept`, where nothing is proposed because it was turned down.
     pub code: String,
     pub detail: String,

@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/0009.sql"),
     include_str!("../schema/0010.sql"),
     include_str!("../schema/0011.sql"),
+    include_str!("../schema/0012.sql"),
 ];
 
 /// "SlyP": so that another program's database is not taken for one of ours.

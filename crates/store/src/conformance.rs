@@ -42,7 +42,7 @@ pub use hosts::{
 pub use ledger::{
     a_name_is_freed_in_two_steps, a_name_left_stays_reserved, a_pin_is_for_ever, adoptions_are_recorded,
     foreign_names_and_ids, ledger_rows_come_back_whole, ledger_settings_keep_what_was_set,
-    wanted_numbers_are_found,
+    wanted_numbers_are_found, who_waits_for_a_name_is_found_in_order,
 };
 pub use people::{
     groups_of_a_person, name_and_uid_never_change_hands, name_and_uid_outlive_the_resource,
@@ -143,6 +143,7 @@ macro_rules! conformance_tests {
             used_tokens_are_forgotten_after_their_time
             user_name_is_unique_without_case
             wanted_numbers_are_found
+            who_waits_for_a_name_is_found_in_order
             writes_run_one_after_the_other
         );
     };

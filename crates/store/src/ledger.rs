@@ -9,6 +9,9 @@ pub struct LedgerRow {
     pub user: UserId,
     /// What the expression gives for the person now; `None` where that is no name for a person.
     pub proposed: Option<PosixName>,
+    /// Since when `proposed` is what it is: of several who wait for a name, the first gets it. 1970 where that is older
+    /// than this column.
+    pub proposed_at: Timestamp,
     /// Why `proposed` is `None`.
     pub refusal: Option<String>,
     /// The proposal that an administrator turned down.
@@ -27,6 +30,7 @@ impl LedgerRow {
         Self {
             user,
             proposed: None,
+            proposed_at: Timestamp::UNIX_EPOCH,
             refusal: None,
             kept: None,
             assigned: None,
@@ -86,6 +90,13 @@ pub trait Ledger {
     fn names_of(&self, user: UserId) -> Result<Vec<NameRow>, StoreError>;
     /// Every name that was ever somebody's.
     fn names(&self) -> Result<Vec<NameRow>, StoreError>;
+    /// To whom the name is proposed, in the order since when: `most` of them, after the row that was read last.
+    fn proposed_to(
+        &self,
+        name: &PosixName,
+        after: Option<&LedgerRow>,
+        most: usize,
+    ) -> Result<Vec<LedgerRow>, StoreError>;
     /// Whose uid or gid the number is or was.
     fn holder_of_id(&self, number: Uid) -> Result<Option<UserId>, StoreError>;
     /// Others for whom the directory wants this number, as uid or gid: `most` of them.
@@ -101,6 +112,8 @@ pub trait Ledger {
     fn foreign_of(&self, host: HostId) -> Result<ForeignRows, StoreError>;
     fn adoptions(&self) -> Result<Vec<AdoptionRow>, StoreError>;
     fn adoptions_of(&self, user: UserId) -> Result<Vec<AdoptionRow>, StoreError>;
+    /// Of the local accounts with that name.
+    fn adoptions_called(&self, local: &PosixName) -> Result<Vec<AdoptionRow>, StoreError>;
 }
 
 pub trait LedgerMut {

@@ -9,8 +9,8 @@ use reqwest::Method;
 use sallyport_client::{ClientError, HostClient, SystemClock, bootstrap};
 use sallyport_domain::{Clock as _, Generation};
 use sallyport_protocol::{
-    EnrollReply, EnrollRequest, Fingerprint, HostKeyProof, Namespace, Problem, ProblemCode, RequestSignature,
-    SignedRequest, SnapshotReply, path, sign_armored,
+    EnrollReply, EnrollRequest, Fingerprint, HostKeyProof, LocalNames, Namespace, Problem, ProblemCode,
+    Report, RequestSignature, SignedRequest, SnapshotReply, path, sign_armored,
 };
 use sallyport_tests::World;
 use serde_json::{Value, json};
@@ -71,6 +71,19 @@ impl Machine {
         let (reply, _) = self.world.wait(self.client.snapshot(Generation::ZERO, 0))?;
         let SnapshotReply::New { content, .. } = reply else { bail!("no snapshot for a new host") };
         Ok(content)
+    }
+
+    /// Says what is local on it.
+    pub(super) fn report(&self, names: &[&str]) -> Result<()> {
+        let names: Result<Vec<_>, _> = names.iter().map(|name| name.parse()).collect();
+        let report = Report {
+            applied: Generation::ZERO,
+            lease_until: None,
+            agent: "test".to_owned(),
+            problems: Vec::new(),
+            local: Some(LocalNames { names: names?, ids: Vec::new() }),
+        };
+        Ok(self.world.wait(self.client.report(&report))?)
     }
 
     /// Its first snapshot's generation.

@@ -7,6 +7,8 @@ use sallyport_protocol::ProblemCode;
 use sallyport_tests::{Someone, World};
 use serde_json::{Value, json};
 
+use super::machines::Machine;
+
 const WITHOUT_DOTS: &str = r#"ToLower(Replace(Replace([userPrincipalName], , "(?<Suffix>@(.)*)", "Suffix", "", , ), ".", , ,"", , ))"#;
 
 fn names(world: &World, arguments: &[&str]) -> Result<Value> {
@@ -186,8 +188,51 @@ fn a_name_is_released_in_two_steps() -> Result<()> {
     let confirm = asked["confirm"].as_str().context("no word")?;
     world.ca.command(&["names", "release", "rosalind", "--confirm", "wrong"])?.refused()?;
     assert_eq!(names(&world, &["release", "rosalind", "--confirm", confirm])?["freed"], true);
-    names(&world, &["assign", &second.oid, "rosalind"])?;
+    // Whoever waited for it has it.
     assert_eq!(posix_name(&world, &second)?.as_deref(), Some("rosalind"));
+    assert!(issues(&world, &second)?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn an_account_given_to_one_person_is_nobody_elses_name_until_it_is_taken_back() -> Result<()> {
+    let world = World::shared()?;
+    let owner = world.engineer("john.hunter")?;
+    let adopt = ["names", "adopt", "jhunter", "--user", &owner.oid, "--host", "db*.corp.test"];
+    world.ca.command(&adopt)?.ok()?;
+    let other = world.engineer("jhunter")?;
+    let (_, request) = world.sign_in(&other)?;
+    world.refused(&request, ProblemCode::NameConflict)?;
+    assert_eq!(world.view(&other.upn)?.reason.as_deref(), Some("name_adopted"));
+    let listed = issues(&world, &other)?;
+    assert_eq!((&listed[0]["kind"], &listed[0]["with"]), (&json!("conflict"), &json!([owner.oid])));
+    let preview = names(&world, &["preview"])?;
+    let people = preview["people"].as_array().context("no people")?;
+    let shown = people.iter().find(|person| person["subject"] == other.oid.as_str()).context("nobody")?;
+    assert_eq!(shown["problem"]["code"], "name_adopted");
+    let refused = world.ca.command(&["names", "assign", &other.oid, "jhunter"])?.refused()?;
+    assert!(refused.contains("john.hunter@contoso.test") && refused.contains("--remove"), "{refused}");
+    world.ca.command(&[&adopt[..], &["--remove"]].concat())?.ok()?;
+    assert!(world.issue(&request)?.principals.contains(&"jhunter".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn a_name_that_a_host_gave_up_goes_to_who_waits_for_it() -> Result<()> {
+    let world = World::shared()?;
+    let (gives_up, retires) = (Machine::new(&world, "gives-up")?, Machine::new(&world, "retires")?);
+    for (machine, name) in [(&gives_up, "lotte.local"), (&retires, "karl.local")] {
+        machine.enroll(&machine.token("env=prod")?)?;
+        machine.report(&[name])?;
+    }
+    let (lotte, karl) = (world.engineer("lotte.local")?, world.engineer("karl.local")?);
+    for waiting in [&lotte, &karl] {
+        assert_eq!(world.view(&waiting.upn)?.reason.as_deref(), Some("name_foreign"));
+    }
+    gives_up.report(&[])?;
+    assert_eq!(world.view(&lotte.upn)?.posix_name.as_deref(), Some("lotte.local"));
+    world.ca.command(&["admin", "host", "retire", "retires.corp.test"])?.ok()?;
+    assert_eq!(world.view(&karl.upn)?.posix_name.as_deref(), Some("karl.local"));
     Ok(())
 }
 

@@ -100,6 +100,7 @@ fn note(
 ) -> Result<(), StoreError> {
     let event = change.event(name).of_user(row.user).with("account", row.local.as_str());
     tx.append(&event.with("hosts", row.hosts.to_string()))?;
+    change.moved.name(&row.local);
     if let Some(resource) = tx.resource_of_person(row.user)? {
         people::settle(tx, change, &resource)?;
         change.touch_groups_of(tx, resource.id)?;

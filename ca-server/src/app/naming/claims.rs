@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use sallyport_domain::{ConflictReason, PosixName, UserId};
 use sallyport_protocol::names::{NamesPreview, PreviewProblem, PreviewSummary, PreviewedPerson};
-use sallyport_store::{LedgerRow, PersonRow, ReadTx, StoreError};
+use sallyport_store::{AdoptionRow, LedgerRow, PersonRow, ReadTx, StoreError};
 use serde_json::{Map, Value};
 
 use super::Unnamed;
@@ -58,6 +58,8 @@ pub(super) struct Claims<'a> {
     tx: Option<&'a dyn ReadTx>,
     known: &'a Known,
     held: HashMap<PosixName, Who>,
+    /// Local accounts that were given to people.
+    adopted: HashMap<PosixName, Vec<AdoptionRow>>,
     /// What others call who is not on record.
     rows: HashMap<Who, String>,
 }
@@ -68,7 +70,11 @@ impl<'a> Claims<'a> {
         let names = tx.map(sallyport_store::Ledger::names).transpose()?.unwrap_or_default();
         let held = names.into_iter().filter(|row| row.freed_at.is_none());
         let held = held.map(|row| (row.name, Who::Person(row.user))).collect();
-        Ok(Self { tx, known, held, rows: HashMap::new() })
+        let mut adopted: HashMap<_, Vec<_>> = HashMap::new();
+        for row in tx.map(sallyport_store::Ledger::adoptions).transpose()?.unwrap_or_default() {
+            adopted.entry(row.local.clone()).or_default().push(row);
+        }
+        Ok(Self { tx, known, held, adopted, rows: HashMap::new() })
     }
 
     pub(super) fn judge(
@@ -127,7 +133,7 @@ impl<'a> Claims<'a> {
             let detail = format!("{name} is a POSIX group that hosts get from here; assign another name");
             return Ok(Some(problem("name_taken", detail, vec![format!("group {name}")])));
         }
-        if let Some(problem) = self.foreign(one.who, name)? {
+        if let Some(problem) = self.adopted(one.who, name).or(self.foreign(one.who, name)?) {
             return Ok(Some(problem));
         }
         if let Some(problem) = self.number(one.who)? {
@@ -162,6 +168,16 @@ impl<'a> Claims<'a> {
             .map(super::decide::subject)
             .or_else(|| self.rows.get(&who).cloned())
             .unwrap_or_default()
+    }
+
+    /// A local account that is somebody's: their name nobody else gets, wherever it stands.
+    fn adopted(&self, who: Who, name: &PosixName) -> Option<PreviewProblem> {
+        let row = self.adopted.get(name)?.iter().find(|row| Who::Person(row.user) != who)?;
+        let detail = format!(
+            "the local account {name} was given to somebody else on hosts {}; assign another name, or take it back",
+            row.hosts
+        );
+        Some(problem("name_adopted", detail, vec![self.subject(Who::Person(row.user))]))
     }
 
     /// Names that are local on hosts are nobody's, unless they were given to the person there.
@@ -204,7 +220,7 @@ pub(super) fn problem(code: &str, detail: String, with: Vec<String>) -> PreviewP
 fn count(summary: &mut PreviewSummary, person: &PreviewedPerson) {
     summary.people += 1;
     let counter = match person.problem.as_ref().map(|problem| problem.code.as_str()) {
-        Some("name_taken" | "name_foreign") => &mut summary.collisions,
+        Some("name_taken" | "name_adopted" | "name_foreign") => &mut summary.collisions,
         Some("kept") => &mut summary.kept,
         Some(_) => &mut summary.refused,
         None if person.current.is_none() => &mut summary.named,

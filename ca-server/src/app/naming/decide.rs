@@ -126,6 +126,7 @@ fn assign(
     }
     refuse_obstacle(tx, user, name)?;
     tx.claim_name(user, name, change.now)?;
+    change.moved.name(name);
     let row = tx.ledger(user)?.unwrap_or_else(|| LedgerRow::new(user));
     tx.put_ledger(&LedgerRow { assigned: Some(name.clone()), ..row })?;
     let event = change.event(EventName::NameAssigned).of_user(user);
@@ -148,6 +149,7 @@ fn rename(
     }
     refuse_obstacle(tx, person.id, name)?;
     tx.rename(person.id, name, change.now)?;
+    change.moved.name(name);
     // The old name is a principal of what is out: whoever gets the name later would be entered with it.
     let revoked = tx.end_sessions(person.id, change.now)?;
     if revoked > 0 {
@@ -171,6 +173,14 @@ fn refuse_obstacle(tx: &mut dyn WriteTx, user: UserId, name: &PosixName) -> Resu
         Some(Obstacle::Holder(holder)) => {
             let who = tx.person(holder)?.map(|person| person.user_name).unwrap_or_default();
             format!("{name} is or was the name of {who} ({holder}), and stays theirs; assign another name")
+        }
+        Some(Obstacle::Adopted(row)) => {
+            let who = tx.person(row.user)?.map(|person| person.user_name).unwrap_or_default();
+            format!(
+                "the local account {name} was given to {who} ({}) on hosts {}; assign another name, or take the account \
+                 back: sallyport-ca names adopt {name} --remove --user {} --host '{}'",
+                row.user, row.hosts, row.user, row.hosts
+            )
         }
         Some(Obstacle::Hosts(hosts)) => format!(
             "{name} is a local account or group on {}; assign another name, or give the account to the person: \

@@ -87,6 +87,13 @@ fn rename(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Option
             format!("{proposed} is or was somebody else's; keep the name, or assign another"),
             vec![subject_of(tx, holder)?],
         ),
+        Some(Obstacle::Adopted(row)) => (
+            format!(
+                "the local account {proposed} was given to somebody else on hosts {}; keep the name, or assign another",
+                row.hosts
+            ),
+            vec![subject_of(tx, row.user)?],
+        ),
         Some(Obstacle::Hosts(hosts)) => {
             (format!("{proposed} is local on hosts; keep the name, or assign another"), hosts)
         }
@@ -146,7 +153,7 @@ fn conflict(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Opti
         ConflictReason::NameImpossible | ConflictReason::NameReserved => {
             (row.refusal.clone().unwrap_or_else(|| reason.to_string()), Vec::new())
         }
-        ConflictReason::NameForeign | ConflictReason::NameTaken => {
+        ConflictReason::NameAdopted | ConflictReason::NameForeign | ConflictReason::NameTaken => {
             let obstacle = wanted(row).map(|name| obstacle(tx, person.id, name)).transpose()?.flatten();
             match obstacle {
                 Some(Obstacle::Group) => {
@@ -155,6 +162,14 @@ fn conflict(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Opti
                 Some(Obstacle::Holder(holder)) => (
                     "the name is or was somebody else's; assign another".to_owned(),
                     vec![subject_of(tx, holder)?],
+                ),
+                Some(Obstacle::Adopted(row)) => (
+                    format!(
+                        "a local account of that name was given to somebody else on hosts {}; assign another name, or \
+                         take the account back: sallyport-ca names adopt {} --remove --user {} --host '{}'",
+                        row.hosts, row.local, row.user, row.hosts
+                    ),
+                    vec![subject_of(tx, row.user)?],
                 ),
                 Some(Obstacle::Hosts(hosts)) => {
                     ("the name is local on hosts; assign another, or adopt the account".to_owned(), hosts)

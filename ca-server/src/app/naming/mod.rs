@@ -12,9 +12,12 @@ mod preview;
 mod release;
 mod review;
 mod settings;
+mod waiting;
 
 #[cfg(test)]
 mod decisions;
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod previewed;
 #[cfg(test)]
@@ -27,3 +30,4 @@ pub use mapping::Mapping;
 pub use preview::preview_rows;
 pub use review::{choose, forget_wishes, pin, review};
 pub use settings::{Naming, Unnamed};
+pub use waiting::{Moved, judge_again, note_foreign};

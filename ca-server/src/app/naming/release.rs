@@ -42,7 +42,7 @@ fn first_step(tx: &mut dyn WriteTx, change: &Change, name: &PosixName) -> Result
 
 fn second_step(
     tx: &mut dyn WriteTx,
-    change: &Change,
+    change: &mut Change,
     name: &PosixName,
     said: &str,
 ) -> Result<ReleasedName, AppError> {
@@ -59,6 +59,7 @@ fn second_step(
         return Err(AppError::refused(ProblemCode::Conflict, detail));
     }
     tx.free_name(name, change.now)?;
+    change.moved.name(name);
     if let Some(ledger) = tx.ledger(holder.id)?
         && ledger.assigned.as_ref() == Some(name)
     {

@@ -3,7 +3,7 @@
 use sallyport_audit::EventName;
 use sallyport_domain::{ConflictReason, PosixName, Uid, UserId};
 use sallyport_scim::User;
-use sallyport_store::{LedgerRow, PersonRow, ReadTx, StoreError, WriteTx};
+use sallyport_store::{AdoptionRow, LedgerRow, PersonRow, ReadTx, StoreError, WriteTx};
 
 use super::{Attributes, Unnamed, next_uid};
 use crate::app::change::Change;
@@ -41,6 +41,11 @@ pub fn review(
     let before = tx.ledger(person.id)?;
     let known = before.clone().unwrap_or_else(|| LedgerRow::new(person.id));
     let row = LedgerRow {
+        proposed_at: if proposal.as_ref().ok() == known.proposed.as_ref() {
+            known.proposed_at
+        } else {
+            change.now
+        },
         proposed: proposal.as_ref().ok().cloned(),
         refusal: proposal.as_ref().err().map(ToString::to_string),
         wanted_uid: user.uid_number(),
@@ -82,8 +87,9 @@ pub fn choose(
     Ok(uid.map(|uid| Pins { name, uid, gid: person.gid.or(review.gid).unwrap_or(uid) }))
 }
 
-pub fn pin(tx: &mut dyn WriteTx, change: &Change, user: UserId, pins: &Pins) -> Result<(), StoreError> {
+pub fn pin(tx: &mut dyn WriteTx, change: &mut Change, user: UserId, pins: &Pins) -> Result<(), StoreError> {
     tx.pin(user, &pins.name, pins.uid, pins.gid, change.now)?;
+    change.moved.name(&pins.name);
     let event = change.event(EventName::NamePinned).of_user(user).with("name", pins.name.as_str());
     tx.append(&event.with("uid", pins.uid.value()).with("gid", pins.gid.value()))?;
     Ok(())
@@ -101,8 +107,8 @@ pub fn forget_wishes(tx: &mut dyn WriteTx, user: UserId) -> Result<Vec<UserId>, 
     Ok(concerned)
 }
 
-/// Who holds a name against this person: another who has or had it, a managed POSIX group (a person's own group bears
-/// their name), or hosts on which it is local.
+/// Who holds a name against this person: another who has or had it, or to whom a local account of that name was given;
+/// a managed POSIX group (a person's own group bears their name); or hosts on which it is local.
 pub fn obstacle(
     tx: &(impl ReadTx + ?Sized),
     user: UserId,
@@ -114,15 +120,17 @@ pub fn obstacle(
     if tx.posix_group(name)?.is_some() {
         return Ok(Some(Obstacle::Group));
     }
+    let adopted = tx.adoptions_called(name)?;
+    // Wherever it is: their certificate would open the account, on a host without the agent too.
+    if let Some(other) = adopted.iter().find(|row| row.user != user) {
+        return Ok(Some(Obstacle::Adopted(other.clone())));
+    }
     let mut hosts = Vec::new();
     for host in tx.hosts_with_name(name)? {
         hosts.extend(tx.host(host)?);
     }
-    if !hosts.is_empty() {
-        // On a host where the local account was given to this very person, it is in nobody's way.
-        let adopted = tx.adoptions_of(user)?;
-        hosts.retain(|host| !adopted.iter().any(|row| row.local == *name && row.hosts.allows(&host.name)));
-    }
+    // On a host where the local account was given to this very person, it is in nobody's way.
+    hosts.retain(|host| !adopted.iter().any(|row| row.hosts.allows(&host.name)));
     if hosts.is_empty() {
         return Ok(None);
     }
@@ -133,7 +141,10 @@ pub fn obstacle(
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Obstacle {
     Group,
+    /// Somebody else has it, or had it.
     Holder(UserId),
+    /// A local account of that name is somebody else's.
+    Adopted(AdoptionRow),
     Hosts(Vec<String>),
 }
 
@@ -141,6 +152,7 @@ impl Obstacle {
     const fn reason(&self) -> ConflictReason {
         match self {
             Self::Group | Self::Holder(_) => ConflictReason::NameTaken,
+            Self::Adopted(_) => ConflictReason::NameAdopted,
             Self::Hosts(_) => ConflictReason::NameForeign,
         }
     }

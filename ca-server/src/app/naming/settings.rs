@@ -7,6 +7,7 @@ use sallyport_domain::{NameRefusal, PosixName};
 use sallyport_scim::User;
 use sallyport_store::{ExpressionRow, ReadTx, StoreError, WriteTx};
 
+use super::waiting::Waiting;
 use super::{Attributes, Mapping};
 use crate::config::NamesSection;
 
@@ -16,6 +17,7 @@ pub struct Naming {
     config: NamesSection,
     /// The last expression that was compiled.
     compiled: Mutex<Option<Arc<Mapping>>>,
+    waiting: Waiting,
 }
 
 impl fmt::Debug for Naming {
@@ -57,11 +59,16 @@ impl fmt::Display for Unnamed {
 
 impl Naming {
     pub fn new(config: NamesSection) -> Self {
-        Self { config, compiled: Mutex::new(None) }
+        Self { config, compiled: Mutex::new(None), waiting: Waiting::default() }
     }
 
     pub const fn config(&self) -> &NamesSection {
         &self.config
+    }
+
+    /// Whoever is to be judged again.
+    pub const fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 
     /// The expression in force.

@@ -11,7 +11,7 @@ use crate::values::{count, micros, text};
 macro_rules! ledgers {
     ($which:literal) => {
         concat!(
-            "SELECT person, proposed, refusal, kept, assigned, wanted_uid, wanted_gid FROM ledger ",
+            "SELECT person, proposed, proposed_at, refusal, kept, assigned, wanted_uid, wanted_gid FROM ledger ",
             $which
         )
     };
@@ -35,6 +35,7 @@ impl FromRow for LedgerRow {
         Ok(Self {
             user: cells.take("person")?,
             proposed: cells.take("proposed")?,
+            proposed_at: cells.take("proposed_at")?,
             refusal: cells.take("refusal")?,
             kept: cells.take("kept")?,
             assigned: cells.take("assigned")?,
@@ -89,6 +90,22 @@ impl Ledger for Tx<'_> {
 
     fn names(&self) -> Result<Vec<NameRow>, StoreError> {
         self.all(names!("ORDER BY position"), [])
+    }
+
+    fn proposed_to(
+        &self,
+        name: &PosixName,
+        after: Option<&LedgerRow>,
+        most: usize,
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        let (since, user) =
+            after.map_or((i64::MIN, String::new()), |row| (micros(row.proposed_at), row.user.to_string()));
+        self.all(
+            ledgers!(
+                "WHERE proposed = ?1 AND (proposed_at, person) > (?2, ?3) ORDER BY proposed_at, person LIMIT ?4"
+            ),
+            params![name.as_str(), since, user, count(most)],
+        )
     }
 
     fn holder_of_id(&self, number: Uid) -> Result<Option<UserId>, StoreError> {
@@ -167,19 +184,25 @@ impl Ledger for Tx<'_> {
     fn adoptions_of(&self, user: UserId) -> Result<Vec<AdoptionRow>, StoreError> {
         self.all(adoptions!("WHERE person = ?1 ORDER BY position"), [user.to_string()])
     }
+
+    fn adoptions_called(&self, local: &PosixName) -> Result<Vec<AdoptionRow>, StoreError> {
+        self.all(adoptions!("WHERE local = ?1 ORDER BY position"), [local.as_str()])
+    }
 }
 
 impl LedgerMut for Tx<'_> {
     fn put_ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError> {
         self.change(
-            "INSERT INTO ledger (person, proposed, refusal, kept, assigned, wanted_uid, wanted_gid) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-             ON CONFLICT (person) DO UPDATE SET proposed = excluded.proposed, refusal = excluded.refusal, \
+            "INSERT INTO ledger (person, proposed, proposed_at, refusal, kept, assigned, wanted_uid, wanted_gid) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+             ON CONFLICT (person) DO UPDATE SET proposed = excluded.proposed, \
+             proposed_at = excluded.proposed_at, refusal = excluded.refusal, \
              kept = excluded.kept, assigned = excluded.assigned, wanted_uid = excluded.wanted_uid, \
              wanted_gid = excluded.wanted_gid",
             params![
                 row.user.to_string(),
                 text(row.proposed.as_ref()),
+                micros(row.proposed_at),
                 row.refusal,
                 text(row.kept.as_ref()),
                 text(row.assigned.as_ref()),

@@ -125,6 +125,8 @@ fn look_at_the_ledger(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.names_of(id(1))?;
     tx.names()?;
     tx.wanting_id(1, id(1), 2)?;
+    tx.proposed_to(&name(1), Some(&LedgerRow::new(id(1))), 2)?;
+    tx.adoptions_called(&name(1))?;
     tx.next_id(UidRange::DEFAULT)?;
     tx.expression()?;
     tx.hosts_with_name(&name(1))?;

@@ -17,6 +17,7 @@ fn name_row(number: u32, user: u32) -> NameRow {
 pub async fn ledger_rows_come_back_whole(store: Store) {
     let row = LedgerRow {
         proposed: Some(name(4)),
+        proposed_at: after(7),
         refusal: Some("why\nnot".into()),
         kept: Some(name(5)),
         assigned: Some(name(6)),
@@ -138,6 +139,36 @@ pub async fn a_name_is_freed_in_two_steps(store: Store) {
     write(&store, |tx| tx.pin(id(1), &name(1), uid(1), uid(1), after(7))).await;
 }
 
+pub async fn who_waits_for_a_name_is_found_in_order(store: Store) {
+    let row = |user: u32, proposed: u32, since: i64| LedgerRow {
+        proposed: Some(name(proposed)),
+        proposed_at: after(since),
+        ..LedgerRow::new(id(user))
+    };
+    let rows = [row(1, 1, 5), row(2, 1, 3), row(3, 2, 1), row(4, 1, 3), row(5, 1, -3)];
+    let put = rows.clone();
+    write(&store, move |tx| {
+        for (number, row) in (1..).zip(&put) {
+            tx.put_person(&person(number))?;
+            tx.put_ledger(row)?;
+        }
+        tx.put_person(&person(6))?;
+        tx.put_ledger(&LedgerRow::new(id(6)))
+    })
+    .await;
+    let [first, second, _, third, oldest] = rows;
+    let last = second.clone();
+    let seen = read(&store, move |tx| {
+        Ok((
+            tx.proposed_to(&name(1), None, 2)?,
+            tx.proposed_to(&name(1), Some(&last), 9)?,
+            tx.proposed_to(&name(3), None, 9)?,
+        ))
+    })
+    .await;
+    assert_eq!(seen, (vec![oldest, second], vec![third, first], vec![]));
+}
+
 pub async fn wanted_numbers_are_found(store: Store) {
     write(&store, |tx| {
         for (number, uid, gid) in
@@ -231,4 +262,9 @@ pub async fn adoptions_are_recorded(store: Store) {
     let seen =
         read(&store, |tx| Ok((tx.adoptions()?, tx.adoptions_of(id(1))?, tx.adoptions_of(id(2))?))).await;
     assert_eq!(seen, (vec![adoption(1)], vec![adoption(1)], vec![]));
+    let called = read(&store, |tx| {
+        Ok((tx.adoptions_called(&adoption(1).local)?, tx.adoptions_called(&adoption(2).local)?))
+    })
+    .await;
+    assert_eq!(called, (vec![adoption(1)], vec![]));
 }

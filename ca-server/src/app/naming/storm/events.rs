@@ -212,8 +212,9 @@ impl Storm {
     /// A host is retired, and what was local there is in nobody's way any more; another enrols.
     pub(super) async fn retire(&mut self, model: &mut Model) {
         let name = self.hosts.remove(0);
-        self.app.retire_host(self.app.new_request_id(), name.clone()).await.unwrap();
         model.follow(&self.app).await;
+        // Whoever waited for a name that was local there is called so in the same transaction.
+        self.app.retire_host(self.app.new_request_id(), name.clone()).await.unwrap();
         model.retired(&name);
         self.operations += 2;
         self.enrol(usize::try_from(self.objects).unwrap()).await;
