@@ -52,7 +52,7 @@ pub use credentials::{AccessGrant, Presented, ScimConnection, ScimDoor, Turned};
 pub use error::{AppError, DirectoryError, Refusal};
 pub use groups::{GroupWrite, ShowMembers};
 pub use host_auth::{AuthenticatedHost, Nonces};
-pub use naming::{Mapping, Naming, preview_rows};
+pub use naming::{APPLY_REMEDY, Attributes, Mapping, Naming, preview_rows};
 pub use provisioning::{Attempt, Verb};
 pub use search::Found;
 pub use throttles::{Shared, Throttles};

@@ -90,6 +90,15 @@ pub struct NamesEval {
     /// An attribute of the person; given several times, or as a JSON list, it has several values.
     #[arg(long, env = "SALLYPORT_ATTR", value_name = "NAME=VALUE")]
     pub attr: Vec<String>,
+    /// A person as SCIM has them, in a file; for [userPrincipalName] its userName is read where it has no other.
+    #[arg(long, env = "SALLYPORT_SCIM", value_name = "FILE", conflicts_with_all = ["attr", "graph", "claims"])]
+    pub scim: Option<PathBuf>,
+    /// A person as Microsoft Graph has them, in a file.
+    #[arg(long, env = "SALLYPORT_GRAPH", value_name = "FILE", conflicts_with_all = ["attr", "claims"])]
+    pub graph: Option<PathBuf>,
+    /// The claims of a person's token, decoded, in a file.
+    #[arg(long, env = "SALLYPORT_CLAIMS", value_name = "FILE", conflicts_with = "attr")]
+    pub claims: Option<PathBuf>,
     #[command(flatten)]
     pub output: Output,
 }
@@ -102,6 +111,9 @@ pub struct NamesPreview {
     /// People out of a file: a header of attribute names, `oid` among them or not. Works where there is no CA.
     #[arg(long, env = "SALLYPORT_CSV", value_name = "FILE", conflicts_with = "connection")]
     pub csv: Option<PathBuf>,
+    /// People out of a file of JSON: pages of Microsoft Graph's /users, SCIM lists, or claims. Works where there is no CA.
+    #[arg(long, env = "SALLYPORT_JSON", value_name = "FILE", conflicts_with_all = ["csv", "connection"])]
+    pub json: Option<PathBuf>,
     /// The people of this connection; without it, everybody.
     #[arg(long, env = "SALLYPORT_CONNECTION", value_name = "NAME")]
     pub connection: Option<String>,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::load_config;
 use super::start::{Ownership, start};
-use crate::app::SharedClock;
+use crate::app::{APPLY_REMEDY, SharedClock};
 use crate::config::{Surface, Tls};
 use crate::http::router;
 use crate::jobs;
@@ -28,6 +28,13 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
         );
     };
     let app = start(config.clone(), &ownership).await?;
+    if let Some(in_force) = app.other_expression().await? {
+        tracing::warn!(
+            %in_force,
+            in_the_file = config.names.expression.source(),
+            "names.expression was changed in the file, and does nothing there; {APPLY_REMEDY}"
+        );
+    }
     let (stopper, stop) = watch::channel(false);
     let mut running = tokio::task::JoinSet::new();
     for listen in &config.listen {

@@ -72,11 +72,54 @@ fn check(root: &Node) -> Result<(), Fault> {
                 return Err(Fault::new(node.offset, Problem::NotDeterministic(call.function.name())));
             }
             constant_pattern(call)?;
+            if let Some(fault) = presence_in_iif(call) {
+                return Err(fault);
+            }
         }
         nodes.extend(node.children());
     }
     gives_text(root)?;
     if reads { Ok(()) } else { Err(Fault::new(root.offset, Problem::NameWithoutAttributes)) }
+}
+
+/// Where the call is an `IIF` whose condition asks whether something is there: Microsoft's page lists these as not
+/// supported, for the check fails where nothing is. What would be decided here, Entra need not decide so.
+fn presence_in_iif(call: &Call) -> Option<Fault> {
+    let mut nodes: Vec<&Node> =
+        call.argument(0).filter(|_| call.function == Function::IIF).into_iter().collect();
+    while let Some(node) = nodes.pop() {
+        let what = match &node.kind {
+            Kind::Call(call) => match call.function {
+                Function::IsNull | Function::IsNullOrEmpty | Function::IsPresent => {
+                    Some(call.function.name())
+                }
+                _ => None,
+            },
+            Kind::Comparison(comparison) => {
+                let empty = |node: &Node| matches!(&node.kind, Kind::Text(text) if text.is_empty());
+                (empty(&comparison.left) || empty(&comparison.right)).then_some("a comparison with \"\"")
+            }
+            _ => None,
+        };
+        if let Some(what) = what {
+            return Some(Fault::new(node.offset, Problem::PresenceInIif(what)));
+        }
+        nodes.extend(node.children());
+    }
+    None
+}
+
+/// What of an expression Entra does not do as it reads, and where: nothing that keeps it from being evaluated.
+pub(crate) fn doubts(root: &Node) -> Vec<Fault> {
+    let (mut nodes, mut doubts) = (vec![root], Vec::new());
+    while let Some(node) = nodes.pop() {
+        if let Kind::Call(call) = &node.kind {
+            doubts.extend(presence_in_iif(call));
+        }
+        nodes.extend(node.children());
+    }
+    doubts.sort_unstable_by_key(|fault| fault.offset);
+    doubts
 }
 
 /// A pattern that is read from a person's attributes would be the person's to choose, and be compiled for each.

@@ -209,6 +209,11 @@ pub enum Problem {
     PatternNotConstant,
     #[error("{0} gives no single text, and a name is one")]
     NotAName(&'static str),
+    #[error(
+        "Entra decides nothing by {0} in the condition of IIF where the attribute is absent or empty; write \
+         Switch([attribute], otherwise, \"\", when it is absent), or Coalesce"
+    )]
+    PresenceInIif(&'static str),
     #[error("a name mapping reads at least one attribute; this one gives everybody the same name")]
     NameWithoutAttributes,
 }

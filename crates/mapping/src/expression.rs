@@ -3,6 +3,7 @@ use std::str::FromStr;
 
 use crate::ast::{Kind, Node};
 use crate::attributes::Attributes;
+use crate::check;
 use crate::error::MappingError;
 use crate::eval;
 use crate::parser;
@@ -59,6 +60,12 @@ impl Expression {
             nodes.extend(node.children().into_iter().rev());
         }
         names
+    }
+
+    /// What Entra does not do as it reads here, though it can be evaluated.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<MappingError> {
+        check::doubts(&self.root).into_iter().map(|fault| fault.in_source(&self.source)).collect()
     }
 
     /// The text it was parsed from.

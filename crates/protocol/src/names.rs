@@ -123,12 +123,29 @@ pub enum PreviewOf {
     Rows(Vec<PreviewRow>),
 }
 
+/// Whose names attributes bear.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeSource {
+    /// A spreadsheet's columns.
+    #[default]
+    Flat,
+    /// A SCIM user.
+    Scim,
+    /// A user of Microsoft Graph.
+    Graph,
+    /// The claims of a token.
+    Claims,
+}
+
 /// `oid` says who it is; where it is absent, `userPrincipalName` does.
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewRow {
-    /// Where the row begins in its file, counted from 1.
+    /// Where the row begins in its file, or which entry of it, counted from 1.
     pub line: usize,
+    #[serde(default)]
+    pub source: AttributeSource,
     pub attributes: Map<String, Value>,
 }
 
@@ -154,6 +171,9 @@ pub struct PreviewSummary {
     pub kept: usize,
     /// Would get a name that is somebody else's, or a host's.
     pub collisions: usize,
+    /// Would find every uid of the ranges handed out.
+    #[serde(default)]
+    pub without_uid: usize,
     /// Get no name for any other reason.
     pub refused: usize,
 }
@@ -171,7 +191,7 @@ pub struct PreviewedPerson {
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct PreviewProblem {
     /// Stable: `name_taken`, `name_adopted`, `name_foreign`, `name_reserved`, `name_impossible`, `expression_failed`, `uid_taken`,
-    /// `uid_impossible`, `row_twice`; and `kept`, where nothing is proposed because it was turned down.
+    /// `uid_impossible`, `no_uid`, `row_twice`; and `kept`, where nothing is proposed because it was turned down.
     pub code: String,
     pub detail: String,
     /// The subjects, or hosts, that it collides with.

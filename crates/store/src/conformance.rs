@@ -40,8 +40,9 @@ pub use hosts::{
     refused_host_leaves_no_trace, reports_and_generations_need_their_host,
 };
 pub use ledger::{
-    a_name_is_freed_in_two_steps, a_name_left_stays_reserved, a_pin_is_for_ever, adoptions_are_recorded,
-    foreign_names_and_ids, ledger_rows_come_back_whole, ledger_settings_keep_what_was_set,
+    a_name_is_freed_in_two_steps, a_name_left_stays_reserved, a_pin_is_for_ever,
+    a_proposal_leaves_the_rest_of_the_row_alone, adoptions_are_recorded, foreign_names_and_ids,
+    ledger_rows_come_back_whole, ledger_settings_keep_what_was_set, used_numbers_are_found,
     wanted_numbers_are_found, who_waits_for_a_name_is_found_in_order,
 };
 pub use people::{
@@ -81,6 +82,7 @@ macro_rules! conformance_tests {
             a_panic_is_one_callers_error
             a_pin_is_for_ever
             a_posix_group_is_for_ever
+            a_proposal_leaves_the_rest_of_the_row_alone
             a_read_sees_one_state
             a_refused_call_spares_the_rest_of_its_closure
             a_refused_write_leaves_nothing
@@ -142,6 +144,7 @@ macro_rules! conformance_tests {
             unsettled_groups_go_with_their_group
             used_tokens_are_forgotten_after_their_time
             user_name_is_unique_without_case
+            used_numbers_are_found
             wanted_numbers_are_found
             who_waits_for_a_name_is_found_in_order
             writes_run_one_after_the_other

@@ -101,6 +101,9 @@ pub trait Ledger {
     fn holder_of_id(&self, number: Uid) -> Result<Option<UserId>, StoreError>;
     /// Others for whom the directory wants this number, as uid or gid: `most` of them.
     fn wanting_id(&self, number: i64, but: UserId, most: usize) -> Result<Vec<UserId>, StoreError>;
+    /// Numbers of the range, from one of them on, that no search gives: held, reported by hosts, or wanted for somebody.
+    /// Sorted, each once.
+    fn used_ids(&self, range: UidRange, from: u32) -> Result<Vec<u32>, StoreError>;
     /// Where the search for a free number of the range goes on; its first number before the first search.
     fn next_id(&self, range: UidRange) -> Result<u32, StoreError>;
     /// `None` before the first person.
@@ -120,6 +123,16 @@ pub trait LedgerMut {
     /// # Errors
     /// [`StoreError::Missing`] when there is no such person.
     fn put_ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError>;
+    /// What the expression gives for the person from now on, or why it gives nothing. The rest of the row stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such person.
+    fn put_proposal(
+        &mut self,
+        user: UserId,
+        proposal: Result<&PosixName, &str>,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
     /// Holds a name for a person who is not pinned yet; nothing changes when it is theirs already.
     ///
     /// # Errors

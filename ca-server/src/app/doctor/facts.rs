@@ -21,6 +21,8 @@ pub(in crate::app) struct Facts {
     pub(in crate::app) tokens: Vec<ScimTokenRow>,
     pub(in crate::app) hosts: Vec<HostRow>,
     pub(in crate::app) troubled: Vec<Troubled>,
+    /// The expression in force, where the configuration file has another one.
+    pub(in crate::app) other_expression: Option<String>,
     /// Listeners with certificate files, and when those end; `None` where that cannot be read.
     pub(in crate::app) tls: Vec<(SocketAddr, Option<Timestamp>)>,
 }
@@ -52,13 +54,25 @@ impl App {
         let tls = self.certificate_ends().await;
         let (now, listening_since) = (self.now(), self.listening_since());
         let silent_after = self.config().scim.silent_after;
+        let naming = std::sync::Arc::clone(self.naming());
         self.store()
             .read(move |tx| {
                 let (connections, tokens, hosts) = (tx.connections()?, tx.scim_tokens()?, tx.hosts()?);
                 let troubled: Result<Vec<_>, StoreError> =
                     connections.iter().map(|connection| Troubled::read(tx, connection)).collect();
                 let troubled = troubled?;
-                Ok(Facts { now, listening_since, silent_after, connections, tokens, hosts, troubled, tls })
+                let other_expression = naming.other_in_force(tx)?;
+                Ok(Facts {
+                    now,
+                    listening_since,
+                    silent_after,
+                    connections,
+                    tokens,
+                    hosts,
+                    troubled,
+                    other_expression,
+                    tls,
+                })
             })
             .await
     }

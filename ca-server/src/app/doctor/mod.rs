@@ -5,6 +5,7 @@ mod credentials;
 mod facts;
 mod hosts;
 mod links;
+mod names;
 mod silence;
 mod tls;
 
@@ -15,7 +16,7 @@ use super::{App, AppError};
 
 /// Every check, in the order in which an administrator reads them. A new one gets its own file and its row here.
 const CHECKS: &[fn(&Facts) -> Vec<Finding>] =
-    &[credentials::check, silence::check, links::check, hosts::check, tls::check];
+    &[credentials::check, silence::check, links::check, names::check, hosts::check, tls::check];
 
 impl App {
     /// Everything that `sallyport-ca doctor` says, good or bad.

@@ -1,15 +1,25 @@
-//! Another expression for a running system: one transaction, in which everybody's proposal is computed anew.
+//! Another expression for a running system: one transaction, in which everybody's proposal changes.
 //!
-//! Nobody who has a name is renamed by it; what changes for them is proposed, and waits for a decision.
+//! Nobody who has a name is renamed by it; what changes for them is proposed, and waits for a decision. What the
+//! expression makes of everybody is computed before, on a snapshot: the transaction only writes what differs, and looks
+//! at those again who were written meanwhile.
+
+mod journal;
+mod plan;
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use sallyport_audit::EventName;
-use sallyport_domain::RequestId;
+use sallyport_domain::{RequestId, UserId};
 use sallyport_protocol::names::{ApplyExpression, PreviewNames, PreviewOf, PreviewSummary};
-use sallyport_scim::User;
-use sallyport_store::{ExpressionRow, LedgerRow, PersonRow, ResourceRow, StoreError, WriteTx};
+use sallyport_store::{ExpressionRow, WriteTx};
 
+pub(super) use self::journal::Journal;
+use self::journal::Noted;
+use self::plan::{Step, plan};
+use super::Mapping;
 use super::preview::parse;
-use super::{Attributes, Mapping, Naming};
 use crate::app::change::Change;
 use crate::app::{App, AppError, people};
 
@@ -20,49 +30,74 @@ impl App {
         request: RequestId,
         ask: ApplyExpression,
     ) -> Result<PreviewSummary, AppError> {
-        let mapping = match &ask.expression {
+        let mapping = Arc::new(match &ask.expression {
             Some(text) => parse(text)?,
             None => Mapping::clone(&self.naming().config().expression),
-        };
+        });
         let text = mapping.source().to_owned();
-        self.change(request, self.now(), move |tx, change| apply(tx, change, &mapping)).await?;
+        self.put_in_force(request, mapping).await?;
         let ask = PreviewNames { expression: Some(text), people: PreviewOf::Everybody };
         Ok(self.preview_names(ask).await?.summary)
     }
+
+    /// One at a time: a plan says what differs from the expression in force.
+    async fn put_in_force(&self, request: RequestId, mapping: Arc<Mapping>) -> Result<(), AppError> {
+        let journal = self.naming().journal();
+        let _alone = journal.alone().await;
+        let open = journal.open();
+        // Writes are one after the other: what was judged before the journal was open is in the snapshot after this.
+        self.store().write(|_| Ok::<_, AppError>(())).await?;
+        let (naming, of) = (Arc::clone(self.naming()), Arc::clone(&mapping));
+        let steps = self.store().read(move |tx| Ok::<_, AppError>(plan(tx, &naming, &of)?)).await?;
+        let noted = self.naming().clone();
+        self.change(request, self.now(), move |tx, change| {
+            let begun = Instant::now();
+            let moved = carry_out(tx, change, &mapping, &steps, &noted.journal().take())?;
+            let held = begun.elapsed().as_millis();
+            tracing::info!(proposals_changed = moved, held_ms = %held, "an expression was put in force");
+            Ok::<_, AppError>(())
+        })
+        .await?;
+        drop(open);
+        Ok(())
+    }
 }
 
-fn apply(tx: &mut dyn WriteTx, change: &mut Change, mapping: &Mapping) -> Result<(), AppError> {
+fn carry_out(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    mapping: &Mapping,
+    steps: &[(UserId, Step)],
+    noted: &Noted,
+) -> Result<usize, AppError> {
     let before = tx.expression()?.map(|row| row.expression);
-    let row = ExpressionRow { expression: mapping.source().to_owned(), applied_at: change.now };
-    tx.set_expression(&row)?;
-    let mut moved = 0_usize;
-    for person in tx.people()? {
-        let Some(resource) = tx.resource_of_person(person.id)? else { continue };
-        if is_moved(tx, &change.naming, mapping, &person, &resource)? {
-            people::settle(tx, change, &resource)?;
-            moved += 1;
+    tx.set_expression(&ExpressionRow { expression: mapping.source().to_owned(), applied_at: change.now })?;
+    let planned = steps.iter().filter(|(user, _)| !noted.users.contains(user));
+    for (user, step) in planned {
+        match step {
+            Step::Propose(proposal) => {
+                tx.put_proposal(*user, proposal.as_ref().map_err(String::as_str), change.now)?;
+            }
+            Step::Settle => settle(tx, change, *user)?,
         }
     }
+    for user in &noted.users {
+        settle(tx, change, *user)?;
+    }
+    // Whoever has another proposal now was no claimant of these when they moved.
+    for name in &noted.names {
+        change.moved.name(name);
+    }
+    let moved = steps.len();
     let event = change.event(EventName::NamesApplied).with("expression", mapping.source());
     let event = event.with("before", before.unwrap_or_default());
     tx.append(&event.with("proposals_changed", moved))?;
-    Ok(())
+    Ok(moved)
 }
 
-/// Whether the expression makes something else of the person than what the ledger says.
-fn is_moved(
-    tx: &mut dyn WriteTx,
-    naming: &Naming,
-    mapping: &Mapping,
-    person: &PersonRow,
-    resource: &ResourceRow,
-) -> Result<bool, StoreError> {
-    let user = User::from_document(resource.document.clone());
-    let proposal = naming.propose(mapping, &user, Attributes::Scim(&resource.document));
-    let known = tx.ledger(person.id)?.unwrap_or_else(|| LedgerRow::new(person.id));
-    let same = match &proposal {
-        Ok(name) => known.proposed.as_ref() == Some(name),
-        Err(why) => known.proposed.is_none() && known.refusal.as_deref() == Some(why.to_string().as_str()),
-    };
-    Ok(!same)
+fn settle(tx: &mut dyn WriteTx, change: &mut Change, user: UserId) -> Result<(), AppError> {
+    if let Some(resource) = tx.resource_of_person(user)? {
+        people::settle(tx, change, &resource)?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use sallyport_domain::{ConflictReason, PosixName, UserId};
+use sallyport_domain::{ConflictReason, PosixName, UidRange, UserId};
 use sallyport_protocol::names::{NamesPreview, PreviewProblem, PreviewSummary, PreviewedPerson};
 use sallyport_store::{AdoptionRow, LedgerRow, PersonRow, ReadTx, StoreError};
 use serde_json::{Map, Value};
@@ -62,11 +62,17 @@ pub(super) struct Claims<'a> {
     adopted: HashMap<PosixName, Vec<AdoptionRow>>,
     /// What others call who is not on record.
     rows: HashMap<Who, String>,
+    /// Numbers of the ranges that a search still finds.
+    free: u64,
 }
 
 impl<'a> Claims<'a> {
     /// Names that are or were somebody's are taken before anybody is looked at. Without a store, none are.
-    pub(super) fn new(tx: Option<&'a dyn ReadTx>, known: &'a Known) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        tx: Option<&'a dyn ReadTx>,
+        known: &'a Known,
+        ranges: &[UidRange],
+    ) -> Result<Self, StoreError> {
         let names = tx.map(sallyport_store::Ledger::names).transpose()?.unwrap_or_default();
         let held = names.into_iter().filter(|row| row.freed_at.is_none());
         let held = held.map(|row| (row.name, Who::Person(row.user))).collect();
@@ -74,7 +80,7 @@ impl<'a> Claims<'a> {
         for row in tx.map(sallyport_store::Ledger::adoptions).transpose()?.unwrap_or_default() {
             adopted.entry(row.local.clone()).or_default().push(row);
         }
-        Ok(Self { tx, known, held, adopted, rows: HashMap::new() })
+        Ok(Self { tx, known, held, adopted, rows: HashMap::new(), free: free(tx, ranges)? })
     }
 
     pub(super) fn judge(
@@ -139,6 +145,9 @@ impl<'a> Claims<'a> {
         if let Some(problem) = self.number(one.who)? {
             return Ok(Some(problem));
         }
+        if let Some(problem) = self.exhausted(one.who) {
+            return Ok(Some(problem));
+        }
         self.held.insert(name.clone(), one.who);
         if matches!(one.who, Who::Row(_)) {
             self.rows.insert(one.who, one.subject.clone());
@@ -194,6 +203,21 @@ impl<'a> Claims<'a> {
         Ok((!hosts.is_empty()).then(|| problem("name_foreign", detail, hosts)))
     }
 
+    /// Whoever has no number, and is sent with none, takes one of the ranges.
+    fn exhausted(&mut self, who: Who) -> Option<PreviewProblem> {
+        let person = self.person(who);
+        let wants = person.and_then(|person| self.known.ledgers.get(&person.id)?.wanted_uid);
+        if wants.is_some() || person.is_some_and(|person| person.uid.is_some()) {
+            return None;
+        }
+        if let Some(less) = self.free.checked_sub(1) {
+            self.free = less;
+            return None;
+        }
+        let detail = "every uid of names.uid_ranges would be handed out before; add a range".to_owned();
+        Some(problem(ConflictReason::NoUid.as_str(), detail, Vec::new()))
+    }
+
     /// Numbers that the directory sends and that cannot be had keep the name away too.
     fn number(&self, who: Who) -> Result<Option<PreviewProblem>, StoreError> {
         let (Some(tx), Some(person)) = (self.tx, self.person(who)) else { return Ok(None) };
@@ -222,12 +246,25 @@ fn count(summary: &mut PreviewSummary, person: &PreviewedPerson) {
     let counter = match person.problem.as_ref().map(|problem| problem.code.as_str()) {
         Some("name_taken" | "name_adopted" | "name_foreign") => &mut summary.collisions,
         Some("kept") => &mut summary.kept,
+        Some("no_uid") => &mut summary.without_uid,
         Some(_) => &mut summary.refused,
         None if person.current.is_none() => &mut summary.named,
         None if person.current == person.proposed => &mut summary.unchanged,
         None => &mut summary.renamed,
     };
     *counter += 1;
+}
+
+/// As [`super::next_uid`] would find them. Where there is no store, all of them.
+fn free(tx: Option<&dyn ReadTx>, ranges: &[UidRange]) -> Result<u64, StoreError> {
+    let mut free = 0;
+    for range in ranges {
+        let next = tx.map(|tx| tx.next_id(*range)).transpose()?.unwrap_or(range.first());
+        let left = (u64::from(range.last()) + 1).saturating_sub(next.into());
+        let used = tx.map(|tx| tx.used_ids(*range, next)).transpose()?.unwrap_or_default();
+        free += left.saturating_sub(u64::try_from(used.len()).unwrap_or(u64::MAX));
+    }
+    Ok(free)
 }
 
 fn hosts_with(tx: &dyn ReadTx, name: &PosixName) -> Result<Vec<String>, StoreError> {

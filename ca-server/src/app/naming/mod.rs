@@ -15,6 +15,8 @@ mod settings;
 mod waiting;
 
 #[cfg(test)]
+mod applied;
+#[cfg(test)]
 mod decisions;
 #[cfg(test)]
 mod judged;
@@ -29,5 +31,5 @@ pub use attributes::Attributes;
 pub use mapping::Mapping;
 pub use preview::preview_rows;
 pub use review::{choose, forget_wishes, pin, review};
-pub use settings::{Naming, Unnamed};
+pub use settings::{APPLY_REMEDY, Naming, Unnamed};
 pub use waiting::{Moved, judge_again, note_foreign};

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use sallyport_domain::{ConflictReason, ObjectId, ResourceId, TenantId, UserState};
 use sallyport_protocol::ProblemCode;
-use sallyport_protocol::names::{NamesPreview, PreviewNames, PreviewOf, PreviewProblem, PreviewRow};
+use sallyport_protocol::names::{
+    AttributeSource, NamesPreview, PreviewNames, PreviewOf, PreviewProblem, PreviewRow,
+};
 use sallyport_scim::User;
 use sallyport_store::{PersonRow, ReadTx, StoreError, folded};
 use serde_json::{Map, Value};
@@ -91,21 +93,24 @@ impl<'a> Preview<'a> {
     }
 
     fn finish(self) -> Result<NamesPreview, StoreError> {
-        Claims::new(self.tx, self.known)?.judge(self.mapping.source(), self.candidates)
+        Claims::new(self.tx, self.known, &self.naming.config().uid_ranges)?
+            .judge(self.mapping.source(), self.candidates)
     }
 
     /// A row is a person who is here already, or somebody new.
     fn rows(&mut self, rows: Vec<PreviewRow>) -> Result<(), StoreError> {
         let index = Index::new(self.known);
         let mut lines = HashMap::new();
-        for PreviewRow { line, attributes: row } in rows {
-            let attributes = Attributes::Flat(&row);
+        let reads: Vec<String> = self.mapping.attributes().into_iter().map(ToOwned::to_owned).collect();
+        for PreviewRow { line, source, attributes: row } in rows {
+            let place = place(source, line);
+            let attributes = Attributes::of(source, &row);
             let text = |name| attributes.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
             let oid = text("oid").map(str::to_ascii_lowercase);
             let person = index.find(oid.as_deref(), text("userPrincipalName"));
             let proposal = self.naming.evaluate(self.mapping, attributes);
             let subject = oid.clone().or_else(|| person.map(subject));
-            let subject = subject.unwrap_or_else(|| format!("line {line}"));
+            let subject = subject.unwrap_or_else(|| place.clone());
             let resource = match (self.tx, person) {
                 (Some(tx), Some(person)) => tx.resource_of_person(person.id)?.map(|resource| resource.id),
                 _ => None,
@@ -113,8 +118,10 @@ impl<'a> Preview<'a> {
             let mut one = self.candidate(person, resource, proposal)?;
             one.who = person.map_or(Who::Row(line), |person| Who::Person(person.id));
             let same = person.map(|person| person.id.to_string()).or(oid);
-            one.problem = same.and_then(|same| repeated(&mut lines, same, line));
-            self.candidates.push(Candidate { subject, attributes: row, ..one });
+            one.problem = same.and_then(|same| repeated(&mut lines, same, &place));
+            // Of a spreadsheet, what is in it; of a directory's objects, what counts.
+            let attributes = if source == AttributeSource::Flat { row } else { shown(&reads, attributes) };
+            self.candidates.push(Candidate { subject, attributes, ..one });
         }
         Ok(())
     }
@@ -244,10 +251,17 @@ fn is_here(person: &PersonRow) -> bool {
 }
 
 /// Which of two rows is right, nobody knows: the first counts.
-fn repeated(lines: &mut HashMap<String, usize>, same: String, line: usize) -> Option<PreviewProblem> {
-    let first = *lines.entry(same).or_insert(line);
-    let detail = || format!("line {first} is about the same person; remove one of them");
-    (first != line).then(|| problem("row_twice", detail(), vec![format!("line {first}")]))
+fn repeated(places: &mut HashMap<String, String>, same: String, place: &str) -> Option<PreviewProblem> {
+    let first = places.entry(same).or_insert_with(|| place.to_owned());
+    let detail = || format!("{first} is about the same person; remove one of them");
+    (first != place).then(|| problem("row_twice", detail(), vec![first.clone()]))
+}
+
+fn place(source: AttributeSource, line: usize) -> String {
+    match source {
+        AttributeSource::Flat => format!("line {line}"),
+        _ => format!("entry {line}"),
+    }
 }
 
 /// What the expression reads, and no more of a person's data.

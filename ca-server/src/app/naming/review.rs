@@ -36,6 +36,7 @@ pub fn review(
     document: &serde_json::Map<String, serde_json::Value>,
 ) -> Result<Review, StoreError> {
     let naming = &change.naming;
+    naming.journal().judged(person.id);
     let mapping = naming.settled(tx, change.now)?;
     let proposal = naming.propose(&mapping, user, Attributes::Scim(document));
     let before = tx.ledger(person.id)?;
@@ -158,8 +159,18 @@ impl Obstacle {
     }
 }
 
+/// What stands between a person who has no name and what is proposed to them.
+pub(super) fn conflict(
+    tx: &(impl ReadTx + ?Sized),
+    person: &PersonRow,
+    proposal: &Result<PosixName, Unnamed>,
+    row: &LedgerRow,
+) -> Result<Option<ConflictReason>, StoreError> {
+    Ok(candidate(tx, person, proposal.clone(), row)?.err())
+}
+
 fn candidate(
-    tx: &mut dyn WriteTx,
+    tx: &(impl ReadTx + ?Sized),
     person: &PersonRow,
     name: Result<PosixName, Unnamed>,
     row: &LedgerRow,

@@ -7,8 +7,10 @@ use sallyport_domain::{NameRefusal, PosixName};
 use sallyport_scim::User;
 use sallyport_store::{ExpressionRow, ReadTx, StoreError, WriteTx};
 
+use super::apply::Journal;
 use super::waiting::Waiting;
 use super::{Attributes, Mapping};
+use crate::app::{App, AppError};
 use crate::config::NamesSection;
 
 /// What names are made by. The expression in force stands in the store: the file's counts until the first person
@@ -18,11 +20,24 @@ pub struct Naming {
     /// The last expression that was compiled.
     compiled: Mutex<Option<Arc<Mapping>>>,
     waiting: Waiting,
+    journal: Journal,
 }
 
 impl fmt::Debug for Naming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Naming").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// What to do when the file's expression and the one in force differ.
+pub const APPLY_REMEDY: &str = "see what the file's would change: sallyport-ca names preview --expression '…'; put it in \
+    force: sallyport-ca names apply; or write the one in force into the file";
+
+impl App {
+    /// The expression in force, where it is another than the configuration file's.
+    pub async fn other_expression(&self) -> Result<Option<String>, AppError> {
+        let naming = Arc::clone(self.naming());
+        self.store().read(move |tx| Ok::<_, AppError>(naming.other_in_force(tx)?)).await
     }
 }
 
@@ -59,7 +74,7 @@ impl fmt::Display for Unnamed {
 
 impl Naming {
     pub fn new(config: NamesSection) -> Self {
-        Self { config, compiled: Mutex::new(None), waiting: Waiting::default() }
+        Self { config, compiled: Mutex::new(None), waiting: Waiting::default(), journal: Journal::default() }
     }
 
     pub const fn config(&self) -> &NamesSection {
@@ -69,6 +84,10 @@ impl Naming {
     /// Whoever is to be judged again.
     pub const fn waiting(&self) -> &Waiting {
         &self.waiting
+    }
+
+    pub(super) const fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// The expression in force.
@@ -85,6 +104,12 @@ impl Naming {
         })?);
         *compiled = Some(Arc::clone(&mapping));
         Ok(mapping)
+    }
+
+    /// The expression in force, where it is another than the configuration file's.
+    pub fn other_in_force(&self, tx: &(impl ReadTx + ?Sized)) -> Result<Option<String>, StoreError> {
+        let ours = self.config.expression.source();
+        Ok(tx.expression()?.map(|row| row.expression).filter(|in_force| in_force != ours))
     }
 
     /// The expression in force, written down with the first person.

@@ -92,6 +92,7 @@ pub fn note_foreign(
 /// Whoever is pinned meanwhile moves a name too: its other claimants have their turn again, and lose.
 pub fn judge_again(tx: &mut dyn WriteTx, change: &mut Change) -> Result<Moved, StoreError> {
     let (mut left, mut later) = (AT_ONCE, Moved::default());
+    change.naming.journal().moved(&change.moved.names);
     while let Some(number) = change.moved.numbers.pop_first() {
         match left.checked_sub(judge_number(tx, change, number)?) {
             Some(less) => left = less,

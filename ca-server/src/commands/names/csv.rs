@@ -1,7 +1,7 @@
 //! People out of a spreadsheet: RFC 4180, with either end of line, and the byte order mark that exports begin with.
 
 use anyhow::{bail, ensure};
-use sallyport_protocol::names::PreviewRow;
+use sallyport_protocol::names::{AttributeSource, PreviewRow};
 use serde_json::Value;
 
 /// No export of people is larger; a file that is, is not one.
@@ -34,7 +34,7 @@ pub(super) fn rows(text: &str) -> anyhow::Result<Vec<PreviewRow>> {
         );
         let named = header.iter().cloned().zip(cells).filter(|(_, cell)| !cell.is_empty());
         let attributes = named.map(|(name, cell)| (name, Value::String(cell))).collect();
-        rows.push(PreviewRow { line, attributes });
+        rows.push(PreviewRow { line, source: AttributeSource::Flat, attributes });
     }
     Ok(rows)
 }
@@ -120,9 +120,9 @@ mod tests {
         let text = "\u{feff}oid,userPrincipalName,displayName\r\no1,a@x.test,\"Lind, \"\"M\"\"\nara\"\r\n\r\no2,b@x.test,\n";
         let rows = rows(text).unwrap();
         let wanted = json!([
-            { "line": 2, "attributes":
+            { "line": 2, "source": "flat", "attributes":
                 { "oid": "o1", "userPrincipalName": "a@x.test", "displayName": "Lind, \"M\"\nara" } },
-            { "line": 5, "attributes": { "oid": "o2", "userPrincipalName": "b@x.test" } },
+            { "line": 5, "source": "flat", "attributes": { "oid": "o2", "userPrincipalName": "b@x.test" } },
         ]);
         assert_eq!(json!(rows), wanted);
     }

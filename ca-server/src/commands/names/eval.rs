@@ -1,17 +1,30 @@
 use anyhow::{Context as _, anyhow};
 use sallyport_client::SystemClock;
 use sallyport_domain::Clock as _;
-use sallyport_mapping::{AttributeMap, Expression, MappingError, Value, World};
+use sallyport_mapping::{AttributeMap, Attributes, Expression, MappingError, Value, World};
+use sallyport_protocol::names::AttributeSource;
+use serde_json::Map;
 
+use super::json;
+use super::preview::text;
+use crate::app::Attributes as PersonAttributes;
 use crate::cli::{Format, NamesEval};
 
 /// Evaluates an expression as Entra would for a person with these attributes. Reads no configuration and no store.
 pub(super) fn run(asked: &NamesEval) -> anyhow::Result<()> {
-    let attributes = attributes(&asked.attr)?;
+    let (given, map) = (attributes(&asked.attr)?, object(asked)?);
+    let person = map.as_ref().map(|(source, map)| PersonAttributes::of(*source, map));
+    let attributes: &dyn Attributes = match &person {
+        Some(person) => person,
+        None => &given,
+    };
     let expression = Expression::parse(&asked.expression).map_err(|error| positioned(&error))?;
+    for doubt in expression.doubts() {
+        eprintln!("warning: {}", positioned(&doubt));
+    }
     let (mut random, nobody) = (rand::thread_rng(), |_: &str| false);
     let mut world = World { now: Some(SystemClock.now()), random: Some(&mut random), taken: Some(&nobody) };
-    let value = expression.evaluate_in(&attributes, &mut world).map_err(|error| positioned(&error))?;
+    let value = expression.evaluate_in(attributes, &mut world).map_err(|error| positioned(&error))?;
     match (asked.output.format, &value) {
         (Format::Json, value) => println!("{}", json(value)),
         (Format::Text, Value::Null) => eprintln!("nothing: the attribute would be left out"),
@@ -19,6 +32,21 @@ pub(super) fn run(asked: &NamesEval) -> anyhow::Result<()> {
         (Format::Text, value) => println!("{value}"),
     }
     Ok(())
+}
+
+/// A person as a directory or a token has them.
+fn object(asked: &NamesEval) -> anyhow::Result<Option<(AttributeSource, Map<String, serde_json::Value>)>> {
+    let files = [
+        (AttributeSource::Scim, &asked.scim),
+        (AttributeSource::Graph, &asked.graph),
+        (AttributeSource::Claims, &asked.claims),
+    ];
+    let Some((source, file)) = files.into_iter().find_map(|(source, file)| Some((source, file.as_ref()?)))
+    else {
+        return Ok(None);
+    };
+    let person = json::one(&text(file)?).with_context(|| format!("{} is no person", file.display()))?;
+    Ok(Some((source, person)))
 }
 
 fn positioned(error: &MappingError) -> anyhow::Error {

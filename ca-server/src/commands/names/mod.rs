@@ -3,6 +3,7 @@
 mod csv;
 mod decide;
 mod eval;
+mod json;
 mod preview;
 
 use std::path::Path;

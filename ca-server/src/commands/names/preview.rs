@@ -7,7 +7,7 @@ use sallyport_protocol::names::{
     PreviewedPerson,
 };
 
-use super::csv;
+use super::{csv, json};
 use crate::app::{Mapping, Naming, preview_rows};
 use crate::cli::{Format, NamesPreview, Output};
 use crate::commands::backend::with_admin;
@@ -15,11 +15,16 @@ use crate::commands::table::plain;
 use crate::config::NamesSection;
 
 pub(super) async fn run(config: &Path, asked: NamesPreview) -> anyhow::Result<()> {
-    let NamesPreview { expression, csv, connection, output } = asked;
-    let preview = match csv {
+    let NamesPreview { expression, csv, json, connection, output } = asked;
+    let rows = match (csv, json) {
+        (Some(file), _) => Some(csv_rows(&file)?),
+        (None, Some(file)) => Some(json_rows(&file)?),
+        (None, None) => None,
+    };
+    let preview = match rows {
         // A spreadsheet can be looked at where there is no CA yet.
-        Some(file) if !config.exists() => alone(expression.as_deref(), rows(&file)?)?,
-        Some(file) => ask(config, expression.clone(), PreviewOf::Rows(rows(&file)?)).await?,
+        Some(rows) if !config.exists() => alone(expression.as_deref(), rows)?,
+        Some(rows) => ask(config, expression.clone(), PreviewOf::Rows(rows)).await?,
         None => {
             let people = connection.map_or(PreviewOf::Everybody, PreviewOf::Connection);
             ask(config, expression.clone(), people).await?
@@ -62,15 +67,21 @@ fn alone(expression: Option<&str>, rows: Vec<PreviewRow>) -> anyhow::Result<Prev
     Ok(preview_rows(&naming, &mapping, rows)?)
 }
 
-fn rows(file: &Path) -> anyhow::Result<Vec<PreviewRow>> {
+fn csv_rows(file: &Path) -> anyhow::Result<Vec<PreviewRow>> {
+    csv::rows(&text(file)?).with_context(|| format!("{} is no list of people", file.display()))
+}
+
+fn json_rows(file: &Path) -> anyhow::Result<Vec<PreviewRow>> {
+    json::rows(&text(file)?).with_context(|| format!("{} is no list of people", file.display()))
+}
+
+pub(super) fn text(file: &Path) -> anyhow::Result<String> {
     let name = file.display();
     let size = std::fs::metadata(file).with_context(|| format!("{name} cannot be read"))?.len();
     if size > csv::LARGEST {
         bail!("{name} is larger than {} bytes: split it", csv::LARGEST);
     }
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read as UTF-8 text"))?;
-    csv::rows(&text).with_context(|| format!("{name} is no list of people"))
+    std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read as UTF-8 text"))
 }
 
 fn print_json(preview: &Preview) -> anyhow::Result<()> {
@@ -106,6 +117,11 @@ fn print_summary(out: &mut impl Write, summary: &PreviewSummary) -> io::Result<(
         ("renamed", summary.renamed, "another name would be proposed"),
         ("kept", summary.kept, "another name was turned down before"),
         ("collisions", summary.collisions, "the name is somebody else's, or a host's"),
+        (
+            "no uid",
+            summary.without_uid,
+            "every number of names.uid_ranges is handed out before them: add a range",
+        ),
         ("refused", summary.refused, "no name for a person"),
     ] {
         writeln!(out, "{}", format!("{what:<10} {count:>8}  {meaning}").trim_end())?;

@@ -1,6 +1,6 @@
 //! What may decide a name, and what may not.
 
-use sallyport_mapping::{AttributeMap, Function, NameMapping, Problem, Value};
+use sallyport_mapping::{AttributeMap, Expression, Function, NameMapping, Problem, Value};
 
 use crate::refusals::problem;
 
@@ -71,4 +71,31 @@ fn attributes_that_are_read_are_named_once() {
         NameMapping::parse("Coalesce([mail], [userPrincipalName], Left([MAIL], 3))").expect("it is sound");
     assert_eq!(mapping.expression().attributes(), ["mail", "userPrincipalName"]);
     assert!(matches!(problem("Left([a])"), Problem::WrongArity { .. }));
+}
+
+#[test]
+fn whether_something_is_there_is_not_for_iif() {
+    for (text, column) in [
+        ("IIF(IsPresent([mail]), [mail], [userPrincipalName])", 5),
+        ("IIF(IsNullOrEmpty([mail]), [userPrincipalName], [mail])", 5),
+        ("IIF(Not(IsNull([mail])), [mail], \"x\")", 9),
+        ("ToLower(IIF([mail]=\"\", [userPrincipalName], [mail]))", 13),
+        ("Switch([a], IIF(\"\" <> [mail], [mail], [a]), \"k\", \"v\")", 17),
+    ] {
+        let error = NameMapping::parse(text).expect_err(text);
+        assert!(matches!(error.problem(), Problem::PresenceInIif(_)), "{text}: {error}");
+        assert_eq!(error.place().column, column, "{text}: {error}");
+        assert!(error.to_string().contains("Switch"), "{error}");
+        // It can be tried, and whoever does is told.
+        let tried = Expression::parse(text).expect("it parses");
+        assert_eq!(tried.doubts(), [error]);
+    }
+    for sound in [
+        "Switch([mail], [mail], \"\", [userPrincipalName])",
+        "Switch(IsPresent([mail]), [userPrincipalName], \"True\", [mail])",
+        "IIF([country]=\"DE\", [mail], IIF([country]=\"AT\", [userPrincipalName], [displayName]))",
+    ] {
+        assert!(NameMapping::parse(sound).is_ok(), "{sound}");
+        assert_eq!(Expression::parse(sound).expect("it parses").doubts(), []);
+    }
 }

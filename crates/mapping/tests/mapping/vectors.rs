@@ -40,6 +40,25 @@ fn where_the_page_is_silent_the_choice_is_kept() {
     read::<Vec<Vector>>("chosen.json").iter().for_each(check);
 }
 
+/// What .NET's documentation and Visual Basic's, to which Microsoft's page refers, imply for the page's functions.
+#[test]
+fn what_the_documentation_of_dotnet_implies_holds() {
+    let vectors: Vec<Vector> = read("documented.json");
+    assert!(vectors.len() > 100, "the file is whole");
+    let wrong: Vec<String> = vectors.iter().filter_map(mismatch).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    vectors.iter().for_each(check);
+}
+
+/// Where the value is another.
+fn mismatch(vector: &Vector) -> Option<String> {
+    let attributes: AttributeMap =
+        vector.attributes.iter().map(|(name, value)| (name, from_json(value))).collect();
+    let value = Expression::parse(&vector.expression).and_then(|expression| expression.evaluate(&attributes));
+    (value.as_ref() != Ok(&from_json(&vector.value)))
+        .then(|| format!("{} of {:?}: {value:?}, not {}", vector.expression, vector.attributes, vector.value))
+}
+
 #[test]
 fn the_three_expressions_of_the_quickstart_give_their_names() {
     for Names { expression, names } in read::<Vec<Names>>("names.json") {

@@ -127,6 +127,19 @@ impl Ledger for Tx<'_> {
         )
     }
 
+    fn used_ids(&self, range: UidRange, from: u32) -> Result<Vec<u32>, StoreError> {
+        self.all_of(
+            "posix_ids",
+            "SELECT number FROM posix_ids WHERE number BETWEEN ?1 AND ?2 \
+             UNION SELECT number FROM foreign_ids WHERE number BETWEEN ?1 AND ?2 \
+             UNION SELECT gid FROM posix_groups WHERE gid BETWEEN ?1 AND ?2 \
+             UNION SELECT wanted_uid FROM ledger WHERE wanted_uid BETWEEN ?1 AND ?2 \
+             UNION SELECT wanted_gid FROM ledger WHERE wanted_gid BETWEEN ?1 AND ?2 ORDER BY number",
+            [from.max(range.first()), range.last()],
+            |cells| cells.take("number"),
+        )
+    }
+
     fn next_id(&self, range: UidRange) -> Result<u32, StoreError> {
         let next = self.one_of(
             "id_cursors",
@@ -209,6 +222,22 @@ impl LedgerMut for Tx<'_> {
                 row.wanted_uid,
                 row.wanted_gid,
             ],
+            "person",
+        )?;
+        Ok(())
+    }
+
+    fn put_proposal(
+        &mut self,
+        user: UserId,
+        proposal: Result<&PosixName, &str>,
+        at: jiff::Timestamp,
+    ) -> Result<(), StoreError> {
+        self.change(
+            "INSERT INTO ledger (person, proposed, proposed_at, refusal) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (person) DO UPDATE SET proposed = excluded.proposed, \
+             proposed_at = excluded.proposed_at, refusal = excluded.refusal",
+            params![user.to_string(), text(proposal.ok()), micros(at), proposal.err()],
             "person",
         )?;
         Ok(())

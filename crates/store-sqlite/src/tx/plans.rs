@@ -105,6 +105,7 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
 fn change_the_ledger(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.put_host(&host(1))?;
     tx.put_ledger(&LedgerRow::new(id(1)))?;
+    tx.put_proposal(id(1), Ok(&name(1)), now())?;
     tx.pin(id(1), &name(1), uid(1), uid(1), now())?;
     tx.rename(id(1), &name(2), now())?;
     tx.claim_name(id(1), &name(1), now())?;
@@ -125,6 +126,7 @@ fn look_at_the_ledger(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.names_of(id(1))?;
     tx.names()?;
     tx.wanting_id(1, id(1), 2)?;
+    tx.used_ids(UidRange::DEFAULT, 70_000)?;
     tx.proposed_to(&name(1), Some(&LedgerRow::new(id(1))), 2)?;
     tx.adoptions_called(&name(1))?;
     tx.next_id(UidRange::DEFAULT)?;

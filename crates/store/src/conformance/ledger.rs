@@ -169,6 +169,51 @@ pub async fn who_waits_for_a_name_is_found_in_order(store: Store) {
     assert_eq!(seen, (vec![oldest, second], vec![third, first], vec![]));
 }
 
+pub async fn a_proposal_leaves_the_rest_of_the_row_alone(store: Store) {
+    let orphan = refused(&store, |tx| tx.put_proposal(id(9), Ok(&name(1)), now())).await;
+    assert!(matches!(orphan, StoreError::Missing(_)), "{orphan:?}");
+    let row = LedgerRow {
+        kept: Some(name(5)),
+        assigned: Some(name(6)),
+        wanted_uid: Some(7),
+        ..LedgerRow::new(id(1))
+    };
+    let put = row.clone();
+    write(&store, move |tx| {
+        tx.put_person(&person(1))?;
+        tx.put_person(&person(2))?;
+        tx.put_ledger(&put)?;
+        tx.put_proposal(id(1), Ok(&name(1)), after(1))?;
+        tx.put_proposal(id(2), Err("why"), after(2))
+    })
+    .await;
+    let wanted = (
+        Some(LedgerRow { proposed: Some(name(1)), proposed_at: after(1), ..row }),
+        Some(LedgerRow { refusal: Some("why".into()), proposed_at: after(2), ..LedgerRow::new(id(2)) }),
+    );
+    assert_eq!(read(&store, |tx| Ok((tx.ledger(id(1))?, tx.ledger(id(2))?))).await, wanted);
+}
+
+pub async fn used_numbers_are_found(store: Store) {
+    let range: UidRange = "70000-70100".parse().unwrap();
+    write(&store, |tx| {
+        for number in 1..=3 {
+            tx.put_person(&person(number))?;
+        }
+        tx.put_host(&host(1))?;
+        tx.pin(id(1), &name(1), uid(1), uid(2), now())?;
+        tx.put_foreign(id(1), &ForeignRows { names: Vec::new(), ids: vec![uid(3), uid(101)] })?;
+        tx.put_ledger(&LedgerRow {
+            wanted_uid: Some(70_004),
+            wanted_gid: Some(70_003),
+            ..LedgerRow::new(id(2))
+        })
+    })
+    .await;
+    assert_eq!(read(&store, move |tx| tx.used_ids(range, 0)).await, [70_001, 70_002, 70_003, 70_004]);
+    assert_eq!(read(&store, move |tx| tx.used_ids(range, 70_003)).await, [70_003, 70_004]);
+}
+
 pub async fn wanted_numbers_are_found(store: Store) {
     write(&store, |tx| {
         for (number, uid, gid) in
