@@ -39,9 +39,9 @@ const EXPRESSIONS: [(&str, &str); 4] = [
         r#"ToLower(NormalizeDiacritics(StripSpaces(Join("-",
             Left(PCase(Coalesce([nickname], [givenName])), 8), Mid(ToUpper([surname]), 1, 8),
             Word(Replace([userPrincipalName], "@", , , " "), 1, " "),
-            Switch(IIF(IsPresent([department]), [department], "none"), "x", "Platform", "p", "none", "n"),
+            Switch(Switch(IsPresent([department]), "none", "True", [department]), "x", "Platform", "p", "none", "n"),
             Item(Split(Replace([title], , "[^a-z]+", , "-"), "-"), 1), CStr(InStr([surname], "a")),
-            IIF(IsNullOrEmpty([middleName]), "", Append([middleName], "."))))))"#,
+            Switch(IsNullOrEmpty([middleName]), IIF([middleName]="-", "", Append([middleName], ".")), "True", "")))))"#,
     ),
 ];
 

@@ -98,6 +98,32 @@ fn another_expression_is_previewed_then_applied() -> Result<()> {
 }
 
 #[test]
+fn a_file_whose_expression_is_not_in_force_is_told() -> Result<()> {
+    let mut world = World::new(&[], &[])?;
+    let ida = world.engineer("ida.lind")?;
+    let told = |world: &World| -> Result<Value> {
+        let found: Value = serde_json::from_str(&world.ca.command(&["doctor", "--format", "json"])?.ok()?)?;
+        let of = |finding: &&Value| finding["check"] == "names_expression";
+        found.as_array().and_then(|all| all.iter().find(of)).cloned().with_context(|| format!("{found}"))
+    };
+    assert_eq!(told(&world)?["health"], "ok");
+    names(&world, &["apply", "--expression", WITHOUT_DOTS])?;
+    let finding = told(&world)?;
+    assert_eq!(finding["health"], "warning");
+    assert!(finding["detail"].as_str().is_some_and(|detail| detail.contains(WITHOUT_DOTS)), "{finding}");
+    assert!(finding["remedy"].as_str().is_some_and(|remedy| remedy.contains("names apply")), "{finding}");
+    world.ca.stop()?;
+    world.ca.start()?;
+    let log = world.ca.log();
+    assert!(log.contains("names.expression was changed in the file") && log.contains("names apply"), "{log}");
+    // The file's again, as the remedy says.
+    names(&world, &["apply"])?;
+    assert_eq!(told(&world)?["health"], "ok");
+    assert_eq!(world.view(&ida.upn)?.posix_name.as_deref(), Some("ida.lind"));
+    Ok(())
+}
+
+#[test]
 fn a_spreadsheet_is_previewed_where_there_is_no_ca() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("people.csv");

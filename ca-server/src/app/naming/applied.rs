@@ -1,10 +1,13 @@
 //! An expression is put in force by a plan of an older state: what was written meanwhile counts all the same.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use sallyport_domain::{ConflictReason, PosixName, UserState};
+use sallyport_domain::{ConflictReason, PosixName, TenantId, UserState};
 use sallyport_protocol::names::{ApplyExpression, PreviewNames, PreviewOf};
-use sallyport_store::{LedgerRow, PersonRow, StoreError};
+use sallyport_store::conformance::samples;
+use sallyport_store::{LedgerRow, PersonRow, ResourceRow, StoreError, WriteTx};
 use serde_json::json;
 
 use super::storm::{Known, Storm, body};
@@ -41,11 +44,11 @@ async fn who_needs_nothing_else_is_only_proposed_another_name() {
     let folder = tempfile::tempdir().unwrap();
     let mut storm = Storm::brew(folder.path()).await;
     let app = storm.app.clone();
-    let named = arrive(&storm, 1, "named@x.test", "other").await;
+    let named = arrive(&storm, 1, "nora@x.test", "other").await;
     storm.join(std::slice::from_ref(&named)).await;
     let unreached = arrive(&storm, 2, "free@x.test", "free.too").await;
-    let collides = arrive(&storm, 3, "alone@x.test", "named").await;
-    let relieved = arrive(&storm, 4, "named@y.test", "relieved").await;
+    let collides = arrive(&storm, 3, "alone@x.test", "nora").await;
+    let relieved = arrive(&storm, 4, "nora@y.test", "relieved").await;
     let waiting = arrive(&storm, 5, "root@x.test", "reached").await;
     storm.join(std::slice::from_ref(&waiting)).await;
     let nothing = arrive(&storm, 6, "nothing@x.test", "").await;
@@ -53,9 +56,9 @@ async fn who_needs_nothing_else_is_only_proposed_another_name() {
     let conflict = |reason| (UserState::Conflict, Some(reason));
     let active = (UserState::Active, None);
     for (known, name, proposed, standing) in [
-        (&named, Some("named"), Some("other"), active),
+        (&named, Some("nora"), Some("other"), active),
         (&unreached, None, Some("free.too"), active),
-        (&collides, None, Some("named"), conflict(ConflictReason::NameTaken)),
+        (&collides, None, Some("nora"), conflict(ConflictReason::NameTaken)),
         (&relieved, None, Some("relieved"), active),
         (&waiting, Some("reached"), Some("reached"), active),
         (&nothing, None, None, conflict(ConflictReason::NameImpossible)),
@@ -139,4 +142,90 @@ fn ranges_that_would_be_exhausted_are_foreseen() {
     assert_eq!(codes, [None, None, Some("name_reserved"), Some("no_uid"), Some("no_uid")]);
     let summary = &preview.summary;
     assert_eq!((summary.people, summary.named, summary.without_uid, summary.refused), (5, 2, 2, 1));
+}
+
+/// `SALLYPORT_APPLY=100000` says how long others wait, in a release build.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_write_while_an_expression_is_computed() {
+    let people = std::env::var("SALLYPORT_APPLY").map_or(500, |text| text.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let storm = Storm::brew(folder.path()).await;
+    let (app, tenant) = (storm.app.clone(), storm.tenants[0]);
+    for begin in (0..people).step_by(1_000) {
+        let written: Result<(), StoreError> = app
+            .store()
+            .write(move |tx| {
+                (begin..people.min(begin + 1_000)).try_for_each(|number| populate(tx, tenant, number))
+            })
+            .await;
+        written.unwrap();
+    }
+    let (stop, store) = (Arc::new(AtomicBool::new(false)), app.store().clone());
+    let stopped = Arc::clone(&stop);
+    let other = tokio::spawn(async move {
+        let (mut longest, mut writes) = (Duration::ZERO, 0_u32);
+        while !stopped.load(Ordering::Relaxed) {
+            let begun = Instant::now();
+            let written: Result<(), StoreError> = store.write(|_| Ok(())).await;
+            written.unwrap();
+            longest = longest.max(begun.elapsed());
+            writes += 1;
+        }
+        (longest, writes)
+    });
+    let begun = Instant::now();
+    let ask = ApplyExpression { expression: Some(SHOWN.to_owned()) };
+    let summary = app.apply_expression(app.new_request_id(), ask).await.unwrap();
+    let took = begun.elapsed();
+    stop.store(true, Ordering::Relaxed);
+    let (longest, writes) = other.await.unwrap();
+    eprintln!(
+        "{people} people: {took:.2?} with the preview after it; {writes} other writes, the longest {longest:.2?}"
+    );
+    assert_eq!(
+        (summary.people, summary.renamed),
+        (0, 0),
+        "a tenant without a connection is nobody's preview"
+    );
+    let rows: Result<Vec<LedgerRow>, StoreError> = app.store().read(|tx| tx.ledgers()).await;
+    let rows = rows.unwrap();
+    assert_eq!(rows.len(), people);
+    assert!(
+        rows.iter().all(|row| row.proposed.as_ref().is_some_and(|name| name.as_str().starts_with("shown")))
+    );
+}
+
+/// One of two has a name.
+fn populate(tx: &mut dyn WriteTx, tenant: TenantId, number: usize) -> Result<(), StoreError> {
+    let digits = u32::try_from(number).unwrap();
+    let user = format!("{number:026}").parse().unwrap();
+    let object = format!("00000000-0000-4000-8000-{number:012x}");
+    let upn = format!("upn{number}@x.test");
+    let mut document = body(&object, &upn, None);
+    document.insert("displayName".to_owned(), json!(format!("shown{number}")));
+    tx.put_person(&PersonRow {
+        user_name: upn.clone(),
+        display_name: format!("shown{number}"),
+        state: UserState::Active,
+        object: Some(object.parse().unwrap()),
+        tenant,
+        id: user,
+        ..samples::person(1)
+    })?;
+    tx.put_resource(&ResourceRow {
+        id: format!("{number:026}").parse().unwrap(),
+        tenant,
+        user,
+        user_name: upn,
+        external_id: Some(object),
+        document,
+        ..samples::resource(1)
+    })?;
+    let name: PosixName = format!("upn{number}").parse().unwrap();
+    tx.put_ledger(&LedgerRow { proposed: Some(name.clone()), ..LedgerRow::new(user) })?;
+    if number % 2 == 0 {
+        let uid = (100_000 + digits).try_into().unwrap();
+        tx.pin(user, &name, uid, uid, samples::now())?;
+    }
+    Ok(())
 }
