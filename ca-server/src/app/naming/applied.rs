@@ -160,13 +160,13 @@ async fn others_write_while_an_expression_is_computed() {
             .await;
         written.unwrap();
     }
-    let (stop, store) = (Arc::new(AtomicBool::new(false)), app.store().clone());
+    let (stop, shared) = (Arc::new(AtomicBool::new(false)), app.store().clone());
     let stopped = Arc::clone(&stop);
     let other = tokio::spawn(async move {
         let (mut longest, mut writes) = (Duration::ZERO, 0_u32);
         while !stopped.load(Ordering::Relaxed) {
             let begun = Instant::now();
-            let written: Result<(), StoreError> = store.write(|_| Ok(())).await;
+            let written: Result<(), StoreError> = shared.write(|_| Ok(())).await;
             written.unwrap();
             longest = longest.max(begun.elapsed());
             writes += 1;
@@ -223,7 +223,7 @@ fn populate(tx: &mut dyn WriteTx, tenant: TenantId, number: usize) -> Result<(),
     })?;
     let name: PosixName = format!("upn{number}").parse().unwrap();
     tx.put_ledger(&LedgerRow { proposed: Some(name.clone()), ..LedgerRow::new(user) })?;
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let uid = (100_000 + digits).try_into().unwrap();
         tx.pin(user, &name, uid, uid, samples::now())?;
     }
