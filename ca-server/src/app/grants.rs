@@ -20,7 +20,7 @@ impl App {
             ));
         }
         let added = self.change(request, self.now(), move |tx, change| add(tx, change, &ask)).await?;
-        self.settle_groups().await?;
+        self.settle_soon().await;
         Ok(added)
     }
 
@@ -33,7 +33,8 @@ impl App {
             Ok(remove(tx, change, &grant)?)
         })
         .await?;
-        self.settle_groups().await
+        self.settle_soon().await;
+        Ok(())
     }
 
     pub async fn list_grants(&self) -> Result<Vec<GrantView>, AppError> {

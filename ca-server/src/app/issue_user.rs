@@ -173,7 +173,8 @@ fn reply(issued: IssuedCertificate, session: SessionId) -> IssueUserReply {
 type Outcome = Result<(Intent, sallyport_domain::UserId), Refusal>;
 
 /// A refusal of a verified person is an event; it is written, so the transaction stands. It uses no token up, and so
-/// could be had again and again: whoever was refused too often is told that instead, and nothing is written.
+/// could be had again and again: whoever was refused too often is told that instead, and no event is written. What was
+/// written before, when the person was found, stands either way: to fail now would take everybody's commit along.
 fn refuse(
     tx: &mut dyn WriteTx,
     change: &Change,
@@ -182,7 +183,9 @@ fn refuse(
     person: Option<&PersonRow>,
     refusal: Refusal,
 ) -> Result<Outcome, AppError> {
-    app.throttles().refusals.take(subject, change.now)?;
+    if let Err(too_often) = app.throttles().refusals.take(subject, change.now) {
+        return Ok(Err(too_often));
+    }
     let mut event = change.event(EventName::CertificateRefused).with("code", refusal.code.as_str());
     event = event.with("tenant", subject.tenant.to_string()).with("object_id", subject.object.to_string());
     if let Some(person) = person {

@@ -12,6 +12,7 @@ use sallyport_store::{StoreError, Unsettled, UnsettledRow, WriteTx};
 
 use super::change::Change;
 use super::{App, AppError, people};
+use crate::log::Chain;
 
 /// Members who are looked at in one transaction, and those of them for whom something is written.
 const LOOK: usize = 400;
@@ -25,6 +26,10 @@ pub(super) fn grant_came(
 ) -> Result<(), StoreError> {
     // Whom it reaches again before their turn keeps what they have.
     tx.remove_unsettled(group, Unsettled::Withdrawal)?;
+    if tx.unsettled_group(group, Unsettled::Grant)?.is_some() {
+        // What hosts were to hear at the end of the looking that now begins anew.
+        change.touch_grants(&tx.grants_of(group)?);
+    }
     step(tx, change, UnsettledRow { group, what: Unsettled::Grant, since: change.now, after: 0 }).map(drop)
 }
 
@@ -53,12 +58,32 @@ pub(super) fn is_withdrawn(tx: &dyn WriteTx, group: GroupId) -> Result<bool, Sto
 }
 
 impl App {
-    /// Looks at everybody who has yet to be looked at. Whatever interrupts it, the next call goes on from there.
+    /// Looks at everybody who has yet to be looked at, first where something was taken away. Whatever interrupts it,
+    /// the next call goes on from there; a group that cannot be settled holds up no other.
+    ///
+    /// # Errors
+    /// The last group's that could not be.
     pub async fn settle_groups(&self) -> Result<(), AppError> {
-        for row in self.store().read(|tx| Ok::<_, AppError>(tx.unsettled()?)).await? {
-            while self.settle_some(row.group, row.what).await? {}
+        let mut rows = self.store().read(|tx| Ok::<_, AppError>(tx.unsettled()?)).await?;
+        rows.sort_by_key(|row| row.what == Unsettled::Grant);
+        let mut outcome = Ok(());
+        for row in rows {
+            let settled = self.settle(row.group, row.what).await;
+            outcome = settled.and(outcome);
         }
+        outcome
+    }
+
+    async fn settle(&self, group: GroupId, what: Unsettled) -> Result<(), AppError> {
+        while self.settle_some(group, what).await? {}
         Ok(())
+    }
+
+    /// The same for somebody whose own change stands already: what is left is done by the job.
+    pub(super) async fn settle_soon(&self) {
+        if let Err(error) = self.settle_groups().await {
+            tracing::warn!(error = %Chain(&error), "the people of a group are settled later");
+        }
     }
 
     /// Whether there are more.

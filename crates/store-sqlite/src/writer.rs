@@ -92,7 +92,8 @@ impl Writer {
     fn firm(&self, job: &mut dyn WriteJob, known: &mut Known) -> Result<(), BatchLost> {
         let mut tx = Tx::new(&self.connection, known.clone());
         let done = job.run(&mut tx);
-        if !done && tx.has_changed() {
+        // SQLite may give up the whole transaction for a read as well; a savepoint would have failed to be released.
+        if self.connection.is_autocommit() || (!done && tx.has_changed()) {
             return Err(BatchLost::NotFirm);
         }
         *known = tx.known;

@@ -92,7 +92,8 @@ pub trait CertificatesMut {
     /// # Errors
     /// [`StoreError::Taken`] when the session stands already.
     fn begin_session(&mut self, session: &SessionRow) -> Result<(), StoreError>;
-    /// Ends the person's sessions that have not ended (those that have a certificate), and revokes their certificates that have not ended at `at` and
+    /// Ends the person's sessions that have not ended and have a certificate that ended in the day before `at`, or has
+    /// not ended (an older one can be renewed no more), and revokes their certificates that have not ended at `at` and
     /// are not revoked; how many were revoked.
     fn end_sessions(&mut self, user: UserId, at: Timestamp) -> Result<usize, StoreError>;
     /// # Errors

@@ -1,7 +1,8 @@
 //! The promise of storage: who keeps what, and when a write counts.
 //!
 //! A use case is one closure over a transaction: [`Store::read`] or [`Store::write`]. A write closure runs alone, in a
-//! savepoint: when it returns `Err`, nothing of it stays; when `write` returns `Ok`, all of it is durable. No
+//! savepoint: when it returns `Err`, nothing of it stays; when `write` returns `Ok`, all of it is durable
+//! ([`Store::write_firm`] has no savepoint: there an `Err` after a change takes everybody's writes along). No
 //! transaction is ever held across an `await`. Lookups give `Option`: that something is not there is an answer, not an
 //! error. [`conformance`] is this contract as tests, for whatever database stands behind it.
 //!

@@ -12,7 +12,8 @@ use ssh_key::{Certificate, PublicKey};
 use crate::app::{AppError, Refusal};
 use crate::signer::Keys;
 
-/// How long after its end a certificate still vouches for its session.
+/// How long after its end a certificate still vouches for its session; well below a day, after which the store ends
+/// no session any more.
 const AFTERWARDS: SignedDuration = SignedDuration::from_hours(1);
 
 /// An earlier certificate that is ours, and whose key signed this renewal. Whether its session goes on is the store's

@@ -10,6 +10,9 @@ use crate::cells::{Cells, FromRow};
 use crate::tx::Tx;
 use crate::values::{count, login_kind, micros, text, whole};
 
+/// In microseconds.
+const A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
 macro_rules! certificates {
     ($which:literal) => {
         concat!(
@@ -166,8 +169,8 @@ impl CertificatesMut for Tx<'_> {
         self.together(|| {
             self.change(
                 "UPDATE sessions SET ended_at = ?2 WHERE ended_at IS NULL \
-                 AND id IN (SELECT session FROM certificates WHERE person = ?1)",
-                params![user.to_string(), micros(at)],
+                 AND id IN (SELECT session FROM certificates WHERE person = ?1 AND valid_before > ?3)",
+                params![user.to_string(), micros(at), micros(at) - A_DAY],
                 "",
             )?;
             self.change(

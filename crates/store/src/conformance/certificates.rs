@@ -103,8 +103,21 @@ pub async fn revoked_serials_leave_out_what_has_ended(store: Store) {
 pub async fn ending_sessions_revokes_what_still_lives(store: Store) {
     let earlier = SessionRow { id: id(9), ended_at: Some(after(-50)), ..session(1) };
     let before = earlier.clone();
+    let stale = SessionRow { id: id(8), ..session(1) };
+    let old = CertificateRow {
+        kind: CertificateKind::User { user: id(1), session: id(8) },
+        valid_before: after(-86_401),
+        ..certificate(7, 1)
+    };
+    let recent = SessionRow { id: id(7), ..session(1) };
+    let kind = CertificateKind::User { user: id(1), session: id(7) };
+    let yesterdays = CertificateRow { kind, valid_before: after(-86_399), ..certificate(8, 1) };
     write(&store, move |tx| {
         sign_in(tx, 1)?;
+        for (session, certificate) in [(stale, old), (recent, yesterdays)] {
+            tx.begin_session(&session)?;
+            tx.intend(&certificate)?;
+        }
         sign_in(tx, 2)?;
         tx.begin_session(&before)?;
         tx.put_host(&host(1))?;
@@ -119,7 +132,10 @@ pub async fn ending_sessions_revokes_what_still_lives(store: Store) {
     assert_eq!(write(&store, |tx| tx.end_sessions(id(1), now())).await, 2);
     let revoked = read(&store, |tx| tx.certificates_after(None, 10)).await;
     let revoked: Vec<_> = revoked.iter().map(|row| row.revoked_at).collect();
-    assert_eq!(revoked, [Some(now()), None, Some(after(-9)), Some(now()), None, None]);
+    assert_eq!(revoked, [Some(now()), None, Some(after(-9)), Some(now()), None, None, None, None]);
+    let ended = read(&store, |tx| Ok((tx.session(id(8))?, tx.session(id(7))?))).await;
+    let ended = (ended.0.and_then(|row| row.ended_at), ended.1.and_then(|row| row.ended_at));
+    assert_eq!(ended, (None, Some(now())), "what nobody can renew is left as it is");
     let sessions = read(&store, |tx| Ok((tx.session(id(1))?, tx.session(id(9))?, tx.session(id(2))?))).await;
     let ended = SessionRow { ended_at: Some(now()), ..session(1) };
     assert_eq!(sessions, (Some(ended), Some(earlier), Some(session(2))));
