@@ -34,6 +34,13 @@ impl Change {
         Event::new(name, self.now).of_request(self.request)
     }
 
+    /// When something is modified that was modified then: a version of a resource is never two, also when two writes
+    /// share a millisecond or the clock was set back.
+    pub fn after(&self, modified_at: Timestamp) -> Timestamp {
+        let next = modified_at.checked_add(jiff::SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
+        self.now.max(next)
+    }
+
     /// Every host that one of these reaches.
     pub fn touch_grants(&mut self, grants: &[GrantRow]) {
         for grant in grants {

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::change::Change;
 use super::provisioning::{Attempt, Entry, Verb};
 use super::users::{changed, slice};
-use super::{App, DirectoryError, ListQuery, grants, people, scope, settling};
+use super::{App, DirectoryError, ListQuery, Wanted, grants, people, scope, settling};
 
 /// A group, with its members where they were asked for.
 #[derive(Clone, Debug)]
@@ -69,13 +69,15 @@ impl App {
         &self,
         tenant: TenantId,
         request: RequestId,
-        id: GroupId,
+        wanted: impl Into<Wanted<GroupId>>,
         body: Map<String, Value>,
     ) -> Result<GroupWrite, DirectoryError> {
+        let wanted = wanted.into();
+        let id = wanted.id;
         self.attempt(Attempt::of(tenant, request, Verb::Replace, Kind::Group, &id), async {
             let (group, members) = parse_group(body)?;
             self.change(request, self.now(), move |tx, change| {
-                let before = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
+                let before = wanted_row(tx, tenant, &wanted)?;
                 let entry = Entry::of_group(Verb::Replace, &before);
                 let (row, lost) = write(tx, change, &before, group)?;
                 let entry = entry.changed(&before.document, &row.document);
@@ -93,12 +95,14 @@ impl App {
         &self,
         tenant: TenantId,
         request: RequestId,
-        id: GroupId,
+        wanted: impl Into<Wanted<GroupId>>,
         operations: Vec<Operation>,
         show: ShowMembers,
     ) -> Result<GroupWrite, DirectoryError> {
+        let wanted = wanted.into();
+        let id = wanted.id;
         let change = self.change(request, self.now(), move |tx, change| {
-            let before = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
+            let before = wanted_row(tx, tenant, &wanted)?;
             let outcome = apply(Kind::Group, &before.document, &operations)?;
             let entry = Entry::of_group(Verb::Update, &before);
             let (entry, row, lost) = if outcome.changed {
@@ -118,10 +122,12 @@ impl App {
         &self,
         tenant: TenantId,
         request: RequestId,
-        id: GroupId,
+        wanted: impl Into<Wanted<GroupId>>,
     ) -> Result<(), DirectoryError> {
+        let wanted = wanted.into();
+        let id = wanted.id;
         let change = self.change(request, self.now(), move |tx, change| {
-            let group = tx.group(tenant, id)?.ok_or_else(|| not_found(id))?;
+            let group = wanted_row(tx, tenant, &wanted)?;
             let members = tx.count_members(id)?;
             empty(tx, change, &group)?;
             for grant in tx.grants_of(id)? {
@@ -165,6 +171,16 @@ impl App {
             })
             .await
     }
+}
+
+fn wanted_row(
+    tx: &dyn WriteTx,
+    tenant: TenantId,
+    wanted: &Wanted<GroupId>,
+) -> Result<GroupRow, DirectoryError> {
+    let row = tx.group(tenant, wanted.id)?.ok_or_else(|| not_found(wanted.id))?;
+    wanted.require(&meta(&row))?;
+    Ok(row)
 }
 
 fn not_found(id: GroupId) -> DirectoryError {
@@ -273,7 +289,7 @@ fn write(
         external_id: group.external_id().map(str::to_owned),
         display_name: group.display_name().to_owned(),
         document: group.into_document(),
-        modified_at: change.now,
+        modified_at: change.after(before.modified_at),
         ..before.clone()
     };
     tx.put_group(&after)?;
@@ -317,8 +333,8 @@ fn finish(
     }
     entry.members(&came, &went, &unknown).write(tx, change.now, change.request)?;
     if !came.is_empty() || !went.is_empty() {
-        tx.touch_group(row.id, change.now)?;
-        row.modified_at = change.now;
+        row.modified_at = change.after(row.modified_at);
+        tx.touch_group(row.id, row.modified_at)?;
     }
     let members = match show {
         ShowMembers::All => Some(tx.members(row.id)?),
@@ -477,7 +493,7 @@ pub(super) fn leave_all(
         let Some(group) = tx.group(resource.tenant, id)? else { continue };
         let grants = tx.grants_of(id)?;
         if leave(tx, change, &group, &grants, &label)? {
-            tx.touch_group(id, change.now)?;
+            tx.touch_group(id, change.after(group.modified_at))?;
         }
     }
     Ok(())
@@ -573,9 +589,12 @@ fn scan(tx: &dyn ReadTx, tenant: TenantId, filter: &Filter) -> Result<Vec<GroupR
 
 /// As filters see it: with `id`, `meta`, all its schemas, and the members where they are asked about.
 fn rendered(row: &GroupRow, members: Option<Vec<ResourceId>>) -> Map<String, Value> {
-    // Nobody can filter by addresses: they depend on who asks.
-    let meta = Meta { created: row.created_at, last_modified: row.modified_at, location: String::new() };
     let member = |id: ResourceId| Member { id: id.to_string(), display: None, location: None };
     let members: Option<Vec<_>> = members.map(|ids| ids.into_iter().map(member).collect());
-    render_group(&row.document, &row.id.to_string(), members.as_deref(), &meta)
+    render_group(&row.document, &row.id.to_string(), members.as_deref(), &meta(row))
+}
+
+fn meta(row: &GroupRow) -> Meta {
+    // Nobody can filter by addresses: they depend on who asks.
+    Meta { created: row.created_at, last_modified: row.modified_at, location: String::new() }
 }

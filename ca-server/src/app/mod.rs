@@ -34,6 +34,7 @@ mod tokens;
 mod upn_link;
 mod users;
 mod views;
+mod wanted;
 mod who;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub use provisioning::{Attempt, Verb};
 pub use search::Found;
 pub use throttles::{Shared, Throttles};
 pub use users::ListQuery;
+pub use wanted::Wanted;
 
 use self::issued::Issued;
 use crate::config::Config;
@@ -78,6 +80,7 @@ struct Parts {
     issued: Issued,
     throttles: Throttles,
     scim_door: ScimDoor,
+    failures: provisioning::Failures,
     naming: Arc<Naming>,
     warned: upn_link::Warned,
     metrics: Metrics,
@@ -121,6 +124,7 @@ impl App {
             issued: Issued::default(),
             throttles: Throttles::default(),
             scim_door: ScimDoor::default(),
+            failures: provisioning::Failures::default(),
             naming,
             warned: upn_link::Warned::default(),
             metrics: Metrics::default(),
@@ -172,6 +176,10 @@ impl App {
 
     pub fn scim_door(&self) -> &ScimDoor {
         &self.0.scim_door
+    }
+
+    fn failures(&self) -> &provisioning::Failures {
+        &self.0.failures
     }
 
     pub(crate) fn naming(&self) -> &Arc<Naming> {

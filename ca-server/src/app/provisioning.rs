@@ -4,6 +4,7 @@
 //! while only, and an operation that was refused is in it as well.
 
 mod entry;
+mod failures;
 mod read;
 mod values;
 
@@ -16,6 +17,7 @@ use sallyport_store::{ReadTx, StoreError};
 use serde_json::{Map, Value};
 
 pub(super) use self::entry::Entry;
+pub(super) use self::failures::Failures;
 use super::{App, AppError, DirectoryError};
 
 /// As long as Entra keeps its own.
@@ -28,7 +30,7 @@ const STEP: usize = 2_000;
 const STEPS: usize = 20;
 
 /// What an operation does.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Verb {
     Create,
     Delete,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::change::Change;
 use super::provisioning::{Attempt, Entry, Verb};
-use super::{App, DirectoryError, groups, people};
+use super::{App, DirectoryError, Wanted, groups, people};
 
 /// A list as it is asked for.
 #[derive(Clone, Debug)]
@@ -45,11 +45,13 @@ impl App {
         &self,
         tenant: TenantId,
         request: RequestId,
-        id: ResourceId,
+        wanted: impl Into<Wanted<ResourceId>>,
         body: Map<String, Value>,
     ) -> Result<ResourceRow, DirectoryError> {
+        let wanted = wanted.into();
+        let id = wanted.id;
         let change = self.change(request, self.now(), move |tx, change| {
-            let before = tx.resource(tenant, id)?.ok_or_else(|| not_found(id))?;
+            let before = wanted_row(tx, tenant, &wanted)?;
             let user = parse_user_replacing(body, &User::from_document(before.document.clone()))?;
             write(tx, change, &before, user, Verb::Replace)
         });
@@ -60,11 +62,13 @@ impl App {
         &self,
         tenant: TenantId,
         request: RequestId,
-        id: ResourceId,
+        wanted: impl Into<Wanted<ResourceId>>,
         operations: Vec<Operation>,
     ) -> Result<ResourceRow, DirectoryError> {
+        let wanted = wanted.into();
+        let id = wanted.id;
         let change = self.change(request, self.now(), move |tx, change| {
-            let before = tx.resource(tenant, id)?.ok_or_else(|| not_found(id))?;
+            let before = wanted_row(tx, tenant, &wanted)?;
             let outcome = apply(Kind::User, &before.document, &operations)?;
             if !outcome.changed {
                 Entry::of_user(Verb::Update, &before).write(tx, change.now, change.request)?;
@@ -79,10 +83,12 @@ impl App {
         &self,
         tenant: TenantId,
         request: RequestId,
-        id: ResourceId,
+        wanted: impl Into<Wanted<ResourceId>>,
     ) -> Result<(), DirectoryError> {
+        let wanted = wanted.into();
+        let id = wanted.id;
         let change = self.change(request, self.now(), move |tx, change| {
-            let before = tx.resource(tenant, id)?.ok_or_else(|| not_found(id))?;
+            let before = wanted_row(tx, tenant, &wanted)?;
             remove(tx, change, &before).map_err(Into::into)
         });
         self.attempt(Attempt::of(tenant, request, Verb::Delete, Kind::User, &id), change).await
@@ -99,6 +105,16 @@ impl App {
     ) -> Result<store::Page<ResourceRow>, DirectoryError> {
         self.store().read(move |tx| list(tx, tenant, &query).map_err(Into::into)).await
     }
+}
+
+fn wanted_row(
+    tx: &dyn WriteTx,
+    tenant: TenantId,
+    wanted: &Wanted<ResourceId>,
+) -> Result<ResourceRow, DirectoryError> {
+    let row = tx.resource(tenant, wanted.id)?.ok_or_else(|| not_found(wanted.id))?;
+    wanted.require(&meta(&row))?;
+    Ok(row)
 }
 
 fn not_found(id: ResourceId) -> DirectoryError {
@@ -177,7 +193,7 @@ fn write(
         user_name: user.user_name().to_owned(),
         external_id: user.external_id().map(str::to_owned),
         document: user.into_document(),
-        modified_at: change.now,
+        modified_at: change.after(before.modified_at),
         ..before.clone()
     };
     tx.put_resource(&after)?;
@@ -245,9 +261,12 @@ fn scan(tx: &dyn ReadTx, tenant: TenantId, filter: &Filter) -> Result<Vec<Resour
 
 /// As filters see it: with `id`, `meta` and all its schemas.
 fn rendered(row: &ResourceRow) -> Map<String, Value> {
+    render_user(&row.document, &row.id.to_string(), &meta(row))
+}
+
+fn meta(row: &ResourceRow) -> Meta {
     // Nobody can filter by the address: it depends on who asks.
-    let meta = Meta { created: row.created_at, last_modified: row.modified_at, location: String::new() };
-    render_user(&row.document, &row.id.to_string(), &meta)
+    Meta { created: row.created_at, last_modified: row.modified_at, location: String::new() }
 }
 
 /// The page of a list that is in memory already.

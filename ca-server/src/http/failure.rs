@@ -24,6 +24,15 @@ impl Failure {
         self.problem.code
     }
 
+    pub(super) fn detail(&self) -> &str {
+        &self.problem.detail
+    }
+
+    /// Seconds.
+    pub(super) const fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
     fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }

@@ -33,8 +33,6 @@ use crate::config::Surface;
 
 /// The largest honest body here is a certificate request with an RSA key: a few KiB.
 const SMALL_BODY: usize = 64 * 1024;
-/// What Entra may send in one request.
-const SCIM_BODY: usize = 1024 * 1024;
 /// Folding a long audit chain takes its time.
 const ADMIN_TIMEOUT: Duration = Duration::from_mins(15);
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -50,7 +48,7 @@ pub fn router(app: &App, surfaces: &BTreeSet<Surface>, proxies: &[IpNet]) -> Rou
             Surface::Hosts => limited(hosts::routes(), SMALL_BODY, POLL_TIMEOUT),
             Surface::Login => limited(login::routes(), SMALL_BODY, TIMEOUT),
             Surface::Ops => limited(ops::routes(), SMALL_BODY, TIMEOUT),
-            Surface::Scim => limited(scim::routes(app), SCIM_BODY, TIMEOUT),
+            Surface::Scim => scim::routes(app),
         });
     }
     let strangers = Strangers::new(app.clock());

@@ -8,7 +8,7 @@ use sallyport_domain::RequestId;
 use sallyport_protocol::ProblemCode;
 use tracing::Instrument;
 
-use super::Failure;
+use super::{Failure, scim};
 use crate::app::App;
 
 /// The request's id, as an extractor.
@@ -33,8 +33,9 @@ pub(super) async fn tag(State(app): State<App>, mut request: Request, next: Next
     // On at every level: an error that is logged inside has the id that the person was told.
     let span = tracing::error_span!("request", %id, %method, path);
     let mut response = next.run(request).instrument(span.clone()).await;
-    let failure = response.extensions_mut().remove::<Failure>();
-    let response = failure.map_or(response, |failure| failure.render(id));
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        response = scim::refusal(&path, failure.clone()).unwrap_or_else(|| failure.render(id));
+    }
     span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
     response
 }

@@ -33,6 +33,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         if let Err(error) = app.forget_old_provisioning().await {
             tracing::warn!(error = %Chain(&error), "the provisioning log could not be shortened");
         }
+        app.write_failures().await;
         if let Err(error) = app.settle_scopes().await {
             tracing::warn!(error = %Chain(&error), "a changed scope could not be carried out; it is tried again");
         }

@@ -20,9 +20,10 @@ use tower::Service;
 use super::Limits;
 use super::patience::Patient;
 use super::peers::Peers;
+use super::repair::{Heads, Repairing};
 use super::tls::{TlsError, server_config};
 use crate::app::SharedClock;
-use crate::config::Listen;
+use crate::config::{Listen, Surface};
 
 /// After a signal, how long running requests may go on.
 const GRACE: Duration = Duration::from_secs(5);
@@ -89,6 +90,7 @@ impl Bound {
         let places = Arc::new(Semaphore::new(limits.connections));
         let peers = Peers::default();
         let acceptor = self.tls.map(TlsAcceptor::from);
+        let repair = self.listen.surfaces.contains(&Surface::Scim);
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -107,7 +109,8 @@ impl Bound {
             tokio::spawn(async move {
                 let _held = (place, seat);
                 // A peer that hangs up or speaks nonsense is its own problem.
-                let _ = connection(stream, Peer(address.ip()), limits, acceptor, router, watcher).await;
+                let http = Http { peer: Some(Peer(address.ip())), limits, router, watcher, repair };
+                let _ = connection(stream, acceptor, http).await;
             });
         }
         let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
@@ -120,46 +123,53 @@ pub async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: Peer,
+/// What a connection is served with.
+struct Http {
+    peer: Option<Peer>,
     limits: Limits,
-    acceptor: Option<TlsAcceptor>,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
-) -> io::Result<()> {
+    /// Whether directories ask here: not all of them write addresses as HTTP wants them.
+    repair: bool,
+}
+
+async fn connection(stream: TcpStream, acceptor: Option<TlsAcceptor>, http: Http) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let limits = http.limits;
     let stream = Patient::new(stream, limits);
     match acceptor {
-        None => http(stream, Some(peer), limits, router, watcher).await,
+        None => http.serve(stream).await,
         Some(acceptor) => {
             let stream = tokio::time::timeout(limits.handshake, acceptor.accept(stream)).await??;
-            http(stream, Some(peer), limits, router, watcher).await;
+            http.serve(stream).await;
         }
     }
     Ok(())
 }
 
-async fn http(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    peer: Option<Peer>,
-    limits: Limits,
-    router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
-        }
-        router.clone().call(request)
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.headers)
-        .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    // As above: what the peer does to its connection is no event of ours.
-    let _ = watcher.watch(connection).await;
+impl Http {
+    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let Self { peer, limits, router, watcher, repair } = self;
+        let heads = Heads::default();
+        let stream = Repairing::new(stream, heads.clone(), repair);
+        // Called by hyper at the very end of a head.
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Some(unreadable) = heads.read(&request) {
+                request.extensions_mut().insert(unreadable);
+            }
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
+            router.clone().call(request)
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.headers)
+            .max_buf_size(HEADER_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        // As above: what the peer does to its connection is no event of ours.
+        let _ = watcher.watch(connection).await;
+    }
 }
 
 /// The administrators' socket: mode 0600.
@@ -207,7 +217,8 @@ impl BoundSocket {
             let (router, watcher) = (router.clone(), graceful.watcher());
             tokio::spawn(async move {
                 let _place = place;
-                http(Patient::new(stream, limits), None, limits, router, watcher).await;
+                let http = Http { peer: None, limits, router, watcher, repair: false };
+                http.serve(Patient::new(stream, limits)).await;
             });
         }
         // Gone with the server, or swept by the next.

@@ -6,11 +6,13 @@ mod leaf;
 mod limits;
 mod patience;
 mod peers;
+mod repair;
 mod tls;
 
 pub use accept::{Peer, bind, bind_socket, stopped};
 pub use end::certificate_end;
 pub use limits::Limits;
+pub use repair::Unreadable;
 pub use tls::{check_tls, create_root, root_pem};
 
 #[cfg(test)]

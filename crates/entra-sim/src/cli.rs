@@ -19,7 +19,7 @@ pub(crate) enum Command {
     /// Run the tenant. Prints `issuer: URL` when it is ready.
     Serve(Serve),
     /// Run one cycle of the provisioning service: the tenant's users and groups to a SCIM server.
-    Provision(Provision),
+    Provision(Box<Provision>),
     /// Change the users of a running tenant. USER is an object id or a UPN.
     #[command(subcommand)]
     User(User),
@@ -62,9 +62,8 @@ pub(crate) struct Provision {
     /// The tenant URL of the SCIM server, say `https://ca.example.test/scim/v2`.
     #[arg(long, value_name = "URL", env = "ENTRA_SIM_SCIM_URL")]
     pub(crate) scim_url: Url,
-    /// The bearer token; better @FILE, or - for standard input, which other processes cannot see.
-    #[arg(long, value_name = "TOKEN|@FILE|-", env = "ENTRA_SIM_TOKEN", hide_env_values = true)]
-    pub(crate) token: String,
+    #[command(flatten)]
+    pub(crate) shown: Shown,
     /// How PATCH is written [default: legacy, or what a flag in the SCIM address asks for].
     #[arg(long, value_enum)]
     pub(crate) dialect: Option<Dialect>,
@@ -79,6 +78,29 @@ pub(crate) struct Provision {
     pub(crate) matching: Matching,
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
+}
+
+/// What the server is shown: a token, a user with a password, or an OAuth client's id and secret. Secrets better as
+/// @FILE, or - for standard input, which other processes cannot see.
+#[derive(Debug, Args)]
+pub(crate) struct Shown {
+    /// The bearer token.
+    #[arg(long, value_name = "TOKEN|@FILE|-", env = "ENTRA_SIM_TOKEN", hide_env_values = true)]
+    #[arg(required_unless_present_any = ["user", "client_id"], conflicts_with_all = ["user", "client_id"])]
+    pub(crate) token: Option<String>,
+    /// Show a user and a password with each request (Basic).
+    #[arg(long, value_name = "USER", requires = "password", conflicts_with = "client_id")]
+    pub(crate) user: Option<String>,
+    #[arg(long, value_name = "TEXT|@FILE|-", requires = "user")]
+    pub(crate) password: Option<String>,
+    /// Fetch tokens as an OAuth client (client credentials).
+    #[arg(long, value_name = "ID", requires = "client_secret", requires = "token_url")]
+    pub(crate) client_id: Option<String>,
+    #[arg(long, value_name = "TEXT|@FILE|-", requires = "client_id")]
+    pub(crate) client_secret: Option<String>,
+    /// Where an OAuth client fetches its tokens, say `https://ca.example.test/scim/token`.
+    #[arg(long, value_name = "URL", requires = "client_id")]
+    pub(crate) token_url: Option<Url>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

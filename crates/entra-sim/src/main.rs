@@ -16,7 +16,7 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let outcome = match cli.command {
         Command::Serve(args) => commands::serve::run(args).await,
-        Command::Provision(args) => commands::provision::run(args).await,
+        Command::Provision(args) => commands::provision::run(*args).await,
         Command::User(command) => commands::directory::user(command).await,
         Command::Group(command) => commands::directory::group(command).await,
     };

@@ -23,6 +23,8 @@ pub enum ScimError {
     TooMany(String),
     #[error("{0} already exists")]
     Uniqueness(String),
+    #[error("the resource has another version than If-Match names; read it again")]
+    VersionMismatch,
 }
 
 impl ScimError {
@@ -39,6 +41,7 @@ impl ScimError {
             | Self::TooMany(_) => 400,
             Self::NotFound(_) => 404,
             Self::Uniqueness(_) => 409,
+            Self::VersionMismatch => 412,
         }
     }
 
@@ -52,7 +55,7 @@ impl ScimError {
             Self::InvalidValue(_) => Some("invalidValue"),
             Self::Mutability(_) => Some("mutability"),
             Self::NoTarget(_) => Some("noTarget"),
-            Self::NotFound(_) => None,
+            Self::NotFound(_) | Self::VersionMismatch => None,
             Self::TooMany(_) => Some("tooMany"),
             Self::Uniqueness(_) => Some("uniqueness"),
         }

@@ -24,6 +24,7 @@ mod render;
 mod resource;
 mod schema;
 mod search;
+mod versions;
 
 pub use error::ScimError;
 pub use filter::{Filter, Lookup};
@@ -35,3 +36,4 @@ pub use render::{Member, Meta, render_group, render_user};
 pub use resource::{Group, MemberRef, User, parse_group, parse_user, parse_user_replacing};
 pub use schema::{ENTERPRISE_USER, GROUP, Kind, SALLYPORT_USER, USER};
 pub use search::Parameters;
+pub use versions::Versions;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use reqwest::{Method, RequestBuilder};
+use sallyport_entra_sim::provision::{Credential, Cycle, Mapping, Provisioner};
 use sallyport_tests::world::Answer;
 use sallyport_tests::{World, wait_until};
 use serde_json::Value;
@@ -244,6 +245,38 @@ fn refusals_are_logged_without_their_secrets_and_not_without_end() -> Result<()>
     assert!(!lines.is_empty() && lines.len() < 100, "{} lines", lines.len());
     for part in ["status=401", "the credential is unknown", "127.0.0.1", "WARN"] {
         assert!(lines[0].contains(part), "{part} is missing: {}", lines[0]);
+    }
+    Ok(())
+}
+
+/// The simulator as Entra: with the same cycle, whatever it shows.
+#[test]
+fn a_cycle_with_each_kind_of_credential() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    let (user, password) = created(&world, &["--kind", "basic"])?;
+    let (client, secret) = created(&world, &["--kind", "oauth"])?;
+    let token_url: reqwest::Url = format!("{}/scim/token", world.ca.url()).parse()?;
+    let cycle = |credential: Credential| {
+        let (from, to) = (world.sim.base().parse()?, format!("{}/scim/v2", world.ca.url()).parse()?);
+        let service = Provisioner::new(world.http.clone(), from, to, credential, None, Mapping::default());
+        anyhow::Ok(world.wait(service.run(Some(Cycle::Initial), &mut |_| {})))
+    };
+    let basic = Credential::basic(&user, &password).context("no credential")?;
+    for (name, credential) in
+        [("shown.basic", basic), ("shown.client", Credential::client(&client, &secret, token_url.clone()))]
+    {
+        let someone = world.hire(name, serde_json::json!({}), true)?;
+        let report = cycle(credential)??;
+        assert!(report.failures.is_empty() && report.users.created == 1, "{name}: {report:?}");
+        world.log_in(&someone)?;
+    }
+    for wrong in [
+        Credential::basic(&user, &secret).context("no credential")?,
+        Credential::client(&client, &password, token_url),
+    ] {
+        let refused = cycle(wrong)?.err().context("accepted")?.to_string();
+        assert!(refused.contains("401"), "{refused}");
+        assert!(!refused.contains(&secret) && !refused.contains(&password));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What Entra's provisioning service sends, to the letter, over HTTP.
 
 mod corpus;
+mod failures;
 mod foreign;
 mod hostile;
 mod protocol;

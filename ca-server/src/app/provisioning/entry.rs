@@ -59,6 +59,11 @@ impl Entry {
         entry
     }
 
+    /// How many operations this stands for.
+    pub(super) fn count(self, count: u64) -> Self {
+        self.with_some("count", Some(count).filter(|count| *count > 1))
+    }
+
     fn new(tenant: TenantId, verb: Verb, resource: &str) -> Self {
         let entry = Self { tenant, group: None, people: Vec::new(), body: Map::new() };
         entry

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use sallyport_protocol::path;
 use tower::ServiceExt;
 
-use super::{reply, table};
+use super::{failure, table};
 use crate::app::App;
 
 /// What chooses a dialect of Entra's. The request looks the same to us either way: both dialects are understood.
@@ -22,7 +22,7 @@ pub(super) async fn elsewhere(
     OriginalUri(uri): OriginalUri,
     mut request: Request,
 ) -> Response {
-    let Some(meant) = meant(&uri) else { return reply::not_found().await.into_response() };
+    let Some(meant) = meant(&uri) else { return failure::not_found().await.into_response() };
     *request.uri_mut() = meant;
     // It has no such handler as this, so this happens once.
     let Ok(response) = table().with_state(app).oneshot(request).await;

@@ -4,8 +4,7 @@ use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::refusals::Speaker;
-use super::reply::ScimFailure;
+use super::failure::ScimFailure;
 use super::watch::Observed;
 use crate::app::{App, Presented, ScimConnection, Turned};
 use crate::http::client_address::ClientAddress;
@@ -21,10 +20,7 @@ impl FromRequestParts<App> for ScimConnection {
         let from = parts.extensions.get::<ClientAddress>().map(|client| client.0);
         let (connection, name) = app.admit(&shown, from).await?.map_err(ScimFailure::Turned)?;
         if let Some(observed) = parts.extensions.get::<Observed>() {
-            observed.belongs_to(name);
-        }
-        if let Some(speaker) = parts.extensions.get::<Speaker>() {
-            speaker.is(connection.tenant);
+            observed.belongs_to(connection.tenant, name);
         }
         Ok(connection)
     }

@@ -1,8 +1,9 @@
 use sallyport_scim::{Parameters, ScimError, discovery, list_response};
 use serde_json::Value;
 
+use super::failure::ScimFailure;
 use super::query::{Id, Query};
-use super::reply::{Base, Reply, ScimFailure};
+use super::reply::{Base, Reply};
 use crate::app::ScimConnection;
 
 pub(super) async fn service_provider_config(_: ScimConnection, base: Base) -> Reply {

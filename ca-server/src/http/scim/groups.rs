@@ -5,10 +5,11 @@ use sallyport_scim::{Kind, Member, Meta, Parameters, Projection, list_response, 
 use sallyport_store::GroupRow;
 use serde_json::Value;
 
+use super::failure::ScimFailure;
 use super::list_query;
 use super::query::{Id, Query};
-use super::reply::{Base, Known, Object, Reply, ScimFailure};
-use crate::app::{App, GroupWrite, ScimConnection, ShowMembers};
+use super::reply::{Base, Known, Object, Reply};
+use crate::app::{App, GroupWrite, ScimConnection, ShowMembers, Wanted};
 use crate::http::RequestTag;
 
 /// The attribute that may be large, and is loaded only where it is shown.
@@ -68,13 +69,13 @@ pub(super) async fn replace(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Id(id): Id<GroupId>,
+    wanted: Wanted<GroupId>,
     Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
-    let write = app.replace_group(tenant, request, id, body).await?;
+    let write = app.replace_group(tenant, request, wanted, body).await?;
     Ok(written(&write, &base, &projection))
 }
 
@@ -82,7 +83,7 @@ pub(super) async fn patch(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Id(id): Id<GroupId>,
+    wanted: Wanted<GroupId>,
     Query(query): Query,
     base: Base,
     Object(body): Object,
@@ -94,7 +95,7 @@ pub(super) async fn patch(
         (true, true) => ShowMembers::All,
         (true, false) => ShowMembers::IfFew,
     };
-    let write = app.patch_group(tenant, request, id, operations, show).await?;
+    let write = app.patch_group(tenant, request, wanted, operations, show).await?;
     Ok(written(&write, &base, &projection))
 }
 
@@ -102,9 +103,9 @@ pub(super) async fn delete(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Id(id): Id<GroupId>,
+    wanted: Wanted<GroupId>,
 ) -> Result<StatusCode, ScimFailure> {
-    app.delete_group(tenant, request, id).await?;
+    app.delete_group(tenant, request, wanted).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

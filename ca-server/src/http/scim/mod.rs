@@ -1,11 +1,12 @@
 //! SCIM 2.0 (RFC 7644) for the directory's writer.
 
 mod address;
+mod aim;
 mod auth;
 mod discovery;
+mod failure;
 mod groups;
 mod query;
-mod refusals;
 mod reply;
 mod search;
 mod token;
@@ -14,19 +15,36 @@ mod watch;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use sallyport_protocol::path;
 use sallyport_scim::{Kind, Parameters, ScimError};
 
+use self::failure::ScimFailure;
+use super::{Failure, TIMEOUT, limited};
 use crate::app::{App, ListQuery};
+
+/// What Entra may send in one request.
+const LARGEST: usize = 1024 * 1024;
 
 pub(super) fn routes(app: &App) -> Router<App> {
     let nested = Router::new().nest(path::SCIM, table().fallback(address::elsewhere));
     // Not a route of its own: axum does not count the bare slash among what is nested.
-    Router::route(nested, &format!("{}/", path::SCIM), any(address::elsewhere))
-        .route(path::SCIM_TOKEN, post(token::issue))
-        .layer(from_fn_with_state(app.clone(), watch::watch))
-        .layer(from_fn_with_state(app.clone(), refusals::note))
+    let routes = Router::route(nested, &format!("{}/", path::SCIM), any(address::elsewhere))
+        .route(path::SCIM_TOKEN, post(token::issue));
+    limited(routes, LARGEST, TIMEOUT).layer(from_fn_with_state(app.clone(), watch::watch))
+}
+
+/// A refusal that has nothing to do with SCIM, as whoever asks at this address expects it; `None` when nobody does.
+pub(super) fn refusal(at: &str, failure: Failure) -> Option<Response> {
+    let below = at.strip_prefix(path::SCIM);
+    if below.is_some_and(|below| below.is_empty() || below.starts_with('/')) {
+        Some(ScimFailure::Other(failure).into_response())
+    } else if at == path::SCIM_TOKEN {
+        Some(token::Refused::Other(failure).into_response())
+    } else {
+        None
+    }
 }
 
 /// Relative to the root of SCIM.
@@ -47,10 +65,10 @@ fn table() -> Router<App> {
         .route("/.search", post(search::everything))
         .route("/Groups/.search", post(search::groups))
         .route("/Users/.search", post(search::users))
-        .route("/Bulk", any(reply::not_implemented))
-        .route("/Me", any(reply::not_implemented))
-        .fallback(reply::not_found)
-        .method_not_allowed_fallback(reply::method_not_allowed)
+        .route("/Bulk", any(failure::not_implemented))
+        .route("/Me", any(failure::not_implemented))
+        .fallback(failure::not_found)
+        .method_not_allowed_fallback(failure::method_not_allowed)
 }
 
 /// A list as its parameters ask for it, of resources of these kinds.

@@ -1,11 +1,14 @@
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path};
+use axum::http::header;
 use axum::http::request::Parts;
 use sallyport_scim::{Parameters, ScimError};
 use url::form_urlencoded;
 
-use super::reply::ScimFailure;
+use super::failure::ScimFailure;
+use super::reply::versions;
+use crate::app::Wanted;
 
 /// The query of a request.
 #[derive(Clone, Debug, Default)]
@@ -30,5 +33,15 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Id<T> {
         let text = Path::<String>::from_request_parts(parts, state).await.ok();
         let id = text.and_then(|Path(text)| text.parse().ok());
         id.map(Self).ok_or_else(|| ScimError::NotFound("the resource".to_owned()).into())
+    }
+}
+
+/// The id in a path, and what `If-Match` says that the resource must be.
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Wanted<T> {
+    type Rejection = ScimFailure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ScimFailure> {
+        let Id(id) = Id::from_request_parts(parts, state).await?;
+        Ok(Self { id, version: versions(parts, &header::IF_MATCH) })
     }
 }

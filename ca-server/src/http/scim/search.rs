@@ -3,7 +3,8 @@
 use axum::extract::State;
 use sallyport_scim::{Kind, Parameters, list_response};
 
-use super::reply::{Base, Object, Reply, ScimFailure};
+use super::failure::ScimFailure;
+use super::reply::{Base, Object, Reply};
 use super::{groups, list_query, users};
 use crate::app::{App, Found, ScimConnection};
 

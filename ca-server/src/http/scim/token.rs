@@ -9,8 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::auth::basic;
-use super::watch::Why;
+use super::watch::Refused as Observed;
 use crate::app::{AccessGrant, App, AppError, Turned};
+use crate::http::Failure;
 use crate::http::client_address::ClientAddress;
 use crate::log::Chain;
 
@@ -88,6 +89,8 @@ pub(super) enum Refused {
     Client(Turned),
     Internal,
     Invalid(&'static str),
+    /// A refusal from outside of OAuth.
+    Other(Failure),
     UnsupportedGrant,
 }
 
@@ -112,9 +115,9 @@ impl IntoResponse for Refused {
                 let mut response =
                     answer(StatusCode::TOO_MANY_REQUESTS, error("temporarily_unavailable", turned.as_str()));
                 response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-                response.extensions_mut().insert(Why(turned.as_str()));
-                return response;
+                return because(response, turned.as_str());
             }
+            Self::Other(failure) => return other(&failure),
             Self::Client(Turned::Network) => {
                 let text = "this client may not be used from this address";
                 (StatusCode::FORBIDDEN, error("unauthorized_client", text), Turned::Network.as_str())
@@ -138,9 +141,25 @@ impl IntoResponse for Refused {
             let basic = HeaderValue::from_static("Basic realm=\"Sallyport\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
         }
-        response.extensions_mut().insert(Why(why));
-        response
+        because(response, why)
     }
+}
+
+/// RFC 6749 has no errors for a server in trouble but this, which it has elsewhere (section 4.1.2.1).
+fn other(failure: &Failure) -> Response {
+    let status = StatusCode::from_u16(failure.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let ours = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+    let code = if ours { "temporarily_unavailable" } else { "invalid_request" };
+    let mut response = answer(status, json!({ "error": code, "error_description": failure.detail() }));
+    let retry_after = failure.retry_after().map(|seconds| (header::RETRY_AFTER, seconds.into()));
+    response.headers_mut().extend(retry_after);
+    because(response, failure.code().as_str())
+}
+
+/// For the log; no operation of a directory was refused.
+fn because(mut response: Response, why: &'static str) -> Response {
+    response.extensions_mut().insert(Observed { why, untold: None });
+    response
 }
 
 /// Section 5.1: nobody keeps a copy.

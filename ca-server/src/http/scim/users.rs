@@ -5,10 +5,11 @@ use sallyport_scim::{Kind, Meta, Parameters, Projection, list_response, parse_pa
 use sallyport_store::ResourceRow;
 use serde_json::Value;
 
+use super::failure::ScimFailure;
 use super::list_query;
 use super::query::{Id, Query};
-use super::reply::{Base, Known, Object, Reply, ScimFailure};
-use crate::app::{App, ScimConnection};
+use super::reply::{Base, Known, Object, Reply};
+use crate::app::{App, ScimConnection, Wanted};
 use crate::http::RequestTag;
 
 pub(super) async fn create(
@@ -65,13 +66,13 @@ pub(super) async fn replace(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Id(id): Id<ResourceId>,
+    wanted: Wanted<ResourceId>,
     Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
-    let row = app.replace_user(tenant, request, id, body).await?;
+    let row = app.replace_user(tenant, request, wanted, body).await?;
     Ok(Reply::ok(shown(&row, &base, &projection)))
 }
 
@@ -79,14 +80,14 @@ pub(super) async fn patch(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Id(id): Id<ResourceId>,
+    wanted: Wanted<ResourceId>,
     Query(query): Query,
     base: Base,
     Object(body): Object,
 ) -> Result<Reply, ScimFailure> {
     let projection = query.projection()?;
     let operations = parse_patch(&body)?;
-    let row = app.patch_user(tenant, request, id, operations).await?;
+    let row = app.patch_user(tenant, request, wanted, operations).await?;
     Ok(Reply::ok(shown(&row, &base, &projection)))
 }
 
@@ -94,9 +95,9 @@ pub(super) async fn delete(
     State(app): State<App>,
     ScimConnection { tenant }: ScimConnection,
     RequestTag(request): RequestTag,
-    Id(id): Id<ResourceId>,
+    wanted: Wanted<ResourceId>,
 ) -> Result<StatusCode, ScimFailure> {
-    app.delete_user(tenant, request, id).await?;
+    app.delete_user(tenant, request, wanted).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,18 +4,18 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, bail};
 use sallyport_entra_sim::provision::{
-    Cycle, Dialect, Exchange, ExternalId, Mapping, Matching, Provisioner, Report, Token,
+    Credential, Cycle, Dialect, Exchange, ExternalId, Mapping, Matching, Provisioner, Report, Token,
 };
 
 use super::{client, secret};
 use crate::cli;
 
 pub(crate) async fn run(args: cli::Provision) -> anyhow::Result<()> {
-    let token = Token::new(&secret(&args.token)?).context("the token is empty, or no header can carry it")?;
+    let credential = credential(&args.shown)?;
     let mapping = Mapping { external_id: args.external_id.into(), matching: args.matching.into() };
     let client = client(&args.target.ca_file)?;
     let dialect = args.dialect.map(Into::into);
-    let service = Provisioner::new(client, args.target.sim, args.scim_url, token, dialect, mapping);
+    let service = Provisioner::new(client, args.target.sim, args.scim_url, credential, dialect, mapping);
     let report = service.run(args.cycle.map(Into::into), &mut progress).await?;
     print(&report, args.format)?;
     match report.failures.as_slice() {
@@ -23,6 +23,19 @@ pub(crate) async fn run(args: cli::Provision) -> anyhow::Result<()> {
         [failure] => bail!("a request failed: {failure}"),
         [first, ..] => bail!("{} requests failed, the first: {first}", report.failures.len()),
     }
+}
+
+/// The command line asks for one of the three, whole.
+fn credential(shown: &cli::Shown) -> anyhow::Result<Credential> {
+    if let (Some(user), Some(password)) = (&shown.user, &shown.password) {
+        return Credential::basic(user, &secret(password)?).context("a user has no colon");
+    }
+    if let (Some(id), Some(with), Some(url)) = (&shown.client_id, &shown.client_secret, &shown.token_url) {
+        return Ok(Credential::client(id, &secret(with)?, url.clone()));
+    }
+    let token = shown.token.as_deref().context("there is no --token")?;
+    let token = Token::new(&secret(token)?).context("the token is empty, or no header can carry it")?;
+    Ok(token.into())
 }
 
 fn progress(exchange: &Exchange) {

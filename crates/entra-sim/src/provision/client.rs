@@ -1,13 +1,13 @@
 //! The HTTP side of the provisioning service.
 
-use std::fmt;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method};
 use serde_json::Value;
 use url::Url;
 
+use super::credential::{Credential, Purse};
 use super::dialect::{Dialect, Request};
 
 /// Entra gives a server a minute.
@@ -16,15 +16,11 @@ const CONTENT: &str = "application/scim+json; charset=utf-8";
 /// The query flag of a tenant URL that asks for the compliant dialect.
 const FLAG: &str = "aadOptscim062020";
 
-/// A bearer token that does not print.
-#[derive(Clone)]
-pub struct Token(HeaderValue);
-
-/// A SCIM server's address and the token for it.
+/// A SCIM server's address and what it is shown.
 pub(super) struct ScimClient {
     client: Client,
     base: Url,
-    token: Token,
+    purse: Purse,
 }
 
 /// An answer of any status.
@@ -33,26 +29,9 @@ pub(super) struct Answer {
     pub(super) body: Value,
 }
 
-impl Token {
-    /// White space around the text does not count. `None` when it is empty or cannot stand in a header.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let mut value = HeaderValue::from_str(&format!("Bearer {text}")).ok()?;
-        value.set_sensitive(true);
-        (!text.is_empty()).then_some(Self(value))
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
 impl ScimClient {
-    pub(super) fn new(client: Client, base: Url, token: Token) -> Self {
-        Self { client, base, token }
+    pub(super) fn new(client: Client, base: Url, credential: Credential) -> Self {
+        Self { client, base, purse: Purse::new(credential) }
     }
 
     /// A flag in the tenant URL chooses the dialect.
@@ -60,11 +39,21 @@ impl ScimClient {
         base.query().is_some_and(|query| query.contains(FLAG)).then_some(Dialect::Compliant)
     }
 
-    /// The headers are Entra's: a content type with a charset on bodies, and no `User-Agent`.
+    /// A token that was fetched and is refused is fetched once more.
     pub(super) async fn send(&self, request: &Request) -> Result<Answer, reqwest::Error> {
+        let answer = self.send_once(request).await?;
+        if answer.status == 401 && self.purse.forget() { self.send_once(request).await } else { Ok(answer) }
+    }
+
+    /// The headers are Entra's: a content type with a charset on bodies, and no `User-Agent`.
+    async fn send_once(&self, request: &Request) -> Result<Answer, reqwest::Error> {
+        let authorization = match self.purse.header(&self.client).await? {
+            Ok(header) => header,
+            Err(refused) => return Ok(refused),
+        };
         let method = Method::from_bytes(request.method.as_bytes()).unwrap_or_default();
         let mut builder = self.client.request(method, address(&self.base, request)).timeout(TIMEOUT);
-        builder = builder.header(AUTHORIZATION, self.token.0.clone());
+        builder = builder.header(AUTHORIZATION, authorization);
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, CONTENT).body(body.to_string());
         }
@@ -111,12 +100,5 @@ mod tests {
         let flagged = "https://ca.test/scim/v2/?aadOptscim062020";
         assert_eq!(of(flagged), format!("https://ca.test/scim/v2/Users?aadOptscim062020&{filter}"));
         assert_eq!(ScimClient::flagged_dialect(&Url::parse(flagged).unwrap()), Some(Dialect::Compliant));
-    }
-
-    #[test]
-    fn a_token_does_not_print() {
-        let token = Token::new(" canary\n").unwrap();
-        assert!(!format!("{token:?} {:?}", token.0).contains("canary"));
-        assert!(Token::new(" \n").is_none());
     }
 }

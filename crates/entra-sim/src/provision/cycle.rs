@@ -8,7 +8,8 @@ use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
-use super::client::{Answer, ScimClient, Token};
+use super::client::{Answer, ScimClient};
+use super::credential::Credential;
 use super::dialect::{Dialect, Request};
 use super::job::{Attributes, Job, Linked};
 use super::mapping::{Kind, Mapping};
@@ -47,12 +48,12 @@ impl Provisioner {
         client: Client,
         from: Url,
         scim_url: Url,
-        token: Token,
+        credential: impl Into<Credential>,
         dialect: Option<Dialect>,
         mapping: Mapping,
     ) -> Self {
         let dialect = dialect.or(ScimClient::flagged_dialect(&scim_url)).unwrap_or_default();
-        let scim = ScimClient::new(client.clone(), scim_url.clone(), token);
+        let scim = ScimClient::new(client.clone(), scim_url.clone(), credential.into());
         Self { control: ControlClient::new(client, from), scim, scim_url, dialect, mapping }
     }
 

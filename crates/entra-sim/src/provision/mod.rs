@@ -4,6 +4,7 @@
 //! `client` speaks HTTP, and `cycle` does the plan step by step.
 
 mod client;
+mod credential;
 mod cycle;
 mod dialect;
 mod job;
@@ -12,7 +13,7 @@ mod path;
 mod plan;
 mod report;
 
-pub use client::Token;
+pub use credential::{Credential, Token};
 pub use cycle::{ProvisionError, Provisioner};
 pub use dialect::Dialect;
 pub use job::{Attributes, Job, Linked};

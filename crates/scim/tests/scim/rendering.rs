@@ -158,7 +158,7 @@ fn service_provider_config_says_what_is_so() {
     let supported = |name: &str| config[name]["supported"].as_bool();
     assert_eq!(supported("patch"), Some(true));
     assert_eq!(config["filter"], json!({"supported": true, "maxResults": 200}));
-    for no in ["bulk", "changePassword", "sort", "etag"] {
+    for no in ["bulk", "changePassword", "sort"] {
         assert_eq!(supported(no), Some(false), "{no}");
     }
     assert_eq!(config["authenticationSchemes"][0]["type"], "oauthbearertoken");

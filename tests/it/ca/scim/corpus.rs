@@ -171,7 +171,9 @@ impl Names {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let mut names = people.clone();
         names.insert("n", COUNT.fetch_add(1, Ordering::Relaxed).to_string());
-        names.insert("oid", Sim::new_oid().to_string());
+        let oid = Sim::new_oid().to_string();
+        names.insert("OID", oid.to_uppercase());
+        names.insert("oid", oid);
         Self(names)
     }
 

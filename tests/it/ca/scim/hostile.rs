@@ -1,5 +1,7 @@
 //! What nobody sends in good faith: refused in SCIM's own form and at once, with nothing stored and nothing broken.
 
+mod addresses;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -172,54 +174,6 @@ fn filters_of_a_hundred_kibibytes() -> Result<()> {
         )?;
     }
     assert_eq!(read(&world, &path)?, before);
-    unharmed(&world)
-}
-
-/// What HTTP itself lets through is refused by SCIM; anything longer is refused by HTTP, which has no words for it.
-#[test]
-fn filters_of_a_hundred_kibibytes_in_an_address() -> Result<()> {
-    let world = World::shared()?;
-    let answer = raw(&world, Method::GET, &format!("/Users?filter={}", "x".repeat(20 * 1024)), Vec::new())?;
-    assert_refused(&answer, 400, Some("invalidFilter"))?;
-    let mut stream = connect(&world)?;
-    let filter = "x".repeat(100 * 1024);
-    let head = format!(
-        "GET /scim/v2/Users?filter={filter} HTTP/1.1\r\nHost: ca\r\nAuthorization: Bearer {}\r\n\r\n",
-        world.scim_token
-    );
-    let begun = Instant::now();
-    // The server may have said its word and hung up before the last of it.
-    let _ = stream.write_all(head.as_bytes());
-    let mut first = [0; 12];
-    stream.read_exact(&mut first)?;
-    assert!([b"HTTP/1.1 431", b"HTTP/1.1 414"].contains(&&first), "{}", String::from_utf8_lossy(&first));
-    assert!(begun.elapsed() < AT_ONCE);
-    unharmed(&world)
-}
-
-/// An address has no quotes in it (RFC 3986, section 2): HTTP says so, and has no words for it. Whoever encodes them
-/// is answered.
-#[test]
-fn quotes_in_an_address_as_they_are() -> Result<()> {
-    let world = World::shared()?;
-    let name = unique();
-    create(&world, "Users", &user(&name))?;
-    for (quote, status) in [("\"", 400), ("%22", 200), ("\"", 400)] {
-        let mut stream = connect(&world)?;
-        let head = format!(
-            "GET /scim/v2/Users?filter=userName+eq+{quote}{name}@contoso.test{quote} HTTP/1.1\r\nHost: ca\r\nAuthorization: Bearer {}\r\n{}\r\n",
-            world.scim_token,
-            // Only the server's own word ends the other one.
-            if status == 200 { "Connection: close\r\n" } else { "" },
-        );
-        let begun = Instant::now();
-        stream.write_all(head.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{quote}: {answer}");
-        assert_eq!(answer.contains("\"totalResults\":1"), status == 200, "{quote}: {answer}");
-        assert!(begun.elapsed() < AT_ONCE);
-    }
     unharmed(&world)
 }
 

@@ -3,9 +3,10 @@
 use anyhow::{Context as _, Result};
 use reqwest::Method;
 use sallyport_tests::World;
+use sallyport_tests::world::Answer;
 use serde_json::{Value, json};
 
-use super::{assert_refused, create, group, patched, read, user};
+use super::{PATCH_OP, assert_refused, create, group, patched, read, user};
 
 fn search(world: &World, place: &str, body: &Value) -> Result<Value> {
     let answer = world.scim(Method::POST, place, Some(body))?;
@@ -114,6 +115,97 @@ fn a_version_that_the_client_has_is_not_sent_again() -> Result<()> {
             (now.status, now.header("etag")),
             (200, changed["meta"]["version"].as_str().context("no version")?)
         );
+    }
+    Ok(())
+}
+
+fn conditional(world: &World, method: Method, path: &str, tags: &[&str], body: &Value) -> Result<Answer> {
+    let mut request = world.request(method, &format!("/scim/v2{path}")).bearer_auth(&world.scim_token);
+    for tag in tags {
+        request = request.header("if-match", *tag);
+    }
+    world.send(request.body(body.to_string()))
+}
+
+fn version(world: &World, path: &str) -> Result<String> {
+    Ok(read(world, path)?["meta"]["version"].as_str().context("no version")?.to_owned())
+}
+
+#[test]
+fn a_condition_that_does_not_hold_changes_nothing() -> Result<()> {
+    let world = World::shared()?;
+    let announced = read(&world, "/ServiceProviderConfig")?;
+    assert_eq!(announced["etag"]["supported"], true);
+    let change = json!({ "schemas": [PATCH_OP],
+        "Operations": [{ "op": "Replace", "path": "displayName", "value": "Conditional" }] });
+    for (endpoint, body) in [("Users", user("protocol.condition")), ("Groups", group("protocol-condition"))] {
+        let path = format!("/{endpoint}/{}", create(&world, endpoint, &body)?);
+        let first = version(&world, &path)?;
+        let changed = conditional(&world, Method::PATCH, &path, &[&first], &change)?;
+        assert_eq!((changed.status, changed.header("etag") == first), (200, false), "{}", changed.text());
+        let before = read(&world, &path)?;
+        for method in [Method::PUT, Method::PATCH, Method::DELETE] {
+            let sent = if method == Method::PUT { &body } else { &change };
+            for tags in [&[first.as_str()][..], &["W/\"0\""], &[""], &["nonsense"], &["\"a\"", &first]] {
+                let answer = conditional(&world, method.clone(), &path, tags, sent)?;
+                assert_refused(&answer, 412, None).with_context(|| format!("{method} {tags:?}"))?;
+            }
+        }
+        assert_eq!(read(&world, &path)?, before);
+        let now = version(&world, &path)?;
+        assert_eq!(conditional(&world, Method::PUT, &path, &["\"a\"", &now], &body)?.status, 200);
+        assert_eq!(conditional(&world, Method::PATCH, &path, &["*"], &change)?.status, 200);
+        let now = version(&world, &path)?;
+        assert_eq!(
+            conditional(&world, Method::DELETE, &path, &[now.trim_start_matches("W/")], &json!({}))?.status,
+            204
+        );
+        assert_refused(&conditional(&world, Method::DELETE, &path, &["*"], &json!({}))?, 404, None)?;
+    }
+    Ok(())
+}
+
+/// Members are no part of a group's document, and of its version all the same.
+#[test]
+fn a_member_more_is_another_version() -> Result<()> {
+    let world = World::shared()?;
+    let person = create(&world, "Users", &user("protocol.member"))?;
+    let path = format!("/Groups/{}", create(&world, "Groups", &group("protocol-member"))?);
+    let before = version(&world, &path)?;
+    let add = json!({ "Operations": [{ "op": "Add", "path": "members", "value": [{ "value": person }] }] });
+    assert_eq!(conditional(&world, Method::PATCH, &path, &[&before], &add)?.status, 200);
+    let with = version(&world, &path)?;
+    assert_refused(&conditional(&world, Method::DELETE, &path, &[&before], &json!({}))?, 412, None)?;
+    // What changes nothing is no new version.
+    assert_eq!(conditional(&world, Method::PATCH, &path, &[&with], &add)?.status, 200);
+    assert_eq!(version(&world, &path)?, with);
+    assert_eq!(world.scim(Method::DELETE, &format!("/Users/{person}"), None)?.status, 204);
+    assert_refused(&conditional(&world, Method::DELETE, &path, &[&with], &json!({}))?, 412, None)
+}
+
+/// Of many who have read the same version, one writes.
+#[test]
+fn one_of_many_who_race_wins() -> Result<()> {
+    let world = World::shared()?;
+    let path = format!("/Users/{}", create(&world, "Users", &user("protocol.race"))?);
+    for round in 0..10 {
+        let now = version(&world, &path)?;
+        let write = |number: usize| -> Result<u16> {
+            let title = json!({ "op": "Replace", "path": "title", "value": format!("{round}-{number}") });
+            Ok(conditional(&world, Method::PATCH, &path, &[&now], &json!({ "Operations": [title] }))?.status)
+        };
+        let mut statuses = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..6)
+                .map(|number| {
+                    let write = &write;
+                    scope.spawn(move || write(number))
+                })
+                .collect();
+            let written = writers.into_iter().map(|writer| writer.join().unwrap_or(Ok(0)));
+            written.collect::<Result<Vec<_>>>()
+        })?;
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412, 412, 412, 412, 412]);
     }
     Ok(())
 }
