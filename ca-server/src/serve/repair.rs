@@ -93,9 +93,11 @@ impl Following {
 enum Place {
     /// In front of a request.
     Start,
-    /// In a first line of which too much has come, with a method of this length (the space behind it counts).
+    /// In a first line of which too much has come: how long its method is, with the space behind it, and how much of
+    /// the rest was thrown away.
     Refused {
         method: usize,
+        dropped: usize,
     },
     /// In a head, behind its first line.
     Head,
@@ -133,7 +135,7 @@ impl<S> Repairing<S> {
         match self.place {
             _ if held.is_empty() => {}
             Place::Start => self.start()?,
-            Place::Refused { method } => self.refused(method)?,
+            Place::Refused { method, dropped } => self.refused(method, dropped)?,
             // Also a part of a line: no head ends there.
             Place::Head => self.free += line_end(held).unwrap_or(held.len()),
             Place::Body { left } => {
@@ -168,8 +170,7 @@ impl<S> Repairing<S> {
                 }
                 Some(method) if held.len() > LONGEST => {
                     let method = method.len();
-                    self.place = Place::Refused { method };
-                    self.refused(method)?;
+                    self.refused(method, 0)?;
                 }
                 Some(_) => {}
             }
@@ -193,12 +194,14 @@ impl<S> Repairing<S> {
         Ok(())
     }
 
-    /// Waits for the end of a line that is too long.
-    fn refused(&mut self, method: usize) -> io::Result<()> {
+    /// Waits for the end of a line that is too long, and keeps its method alone.
+    fn refused(&mut self, method: usize, dropped: usize) -> io::Result<()> {
         let held = &self.held[self.free..];
         let Some(end) = line_end(held) else {
-            let endless = held.len() > LONGEST_REFUSED;
-            return if endless { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) };
+            let dropped = dropped + held.len() - method;
+            self.held.truncate(self.free + method);
+            self.place = Place::Refused { method, dropped };
+            return if dropped > LONGEST_REFUSED { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) };
         };
         if let Outcome::Replaced(line, why) = line::replaced(&held[..method], Unreadable::TooLong) {
             self.heads.unreadable(why);

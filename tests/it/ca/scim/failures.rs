@@ -41,6 +41,7 @@ fn what_failed_for_a_reason_of_ours_is_in_the_log_once_there_is_room() -> Result
         }
     }
     ensure!(failed == FAILURES, "the disk was never full");
+    drop(file);
     std::fs::remove_file(filler)?;
     let log = || -> Option<Vec<Value>> {
         let log =
