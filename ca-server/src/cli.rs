@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use jiff::SignedDuration;
-use sallyport_domain::{ConnectionName, HostName, HostPattern, Tag, TenantId, UserState};
+use sallyport_domain::{ConnectionName, HostName, HostPattern, PosixName, Tag, TenantId, UserState};
 
 pub use names::{Names, NamesEval, NamesPreview};
 
@@ -195,6 +195,17 @@ pub enum Grant {
         /// NOPASSWD: ALL on those hosts.
         #[arg(long, env = "SALLYPORT_SUDO")]
         sudo: bool,
+        /// A POSIX group in which its people are on those hosts. Hosts get it from here: one name and one gid
+        /// everywhere, for ever, out of the ranges of uids; it is nobody's account name.
+        #[arg(long, env = "SALLYPORT_POSIX_GROUP", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+        posix_group: Vec<PosixName>,
+        /// A group that those hosts have of their own (adm, systemd-journal) and in which its people are. Its gid
+        /// and its other members are the host's business.
+        #[arg(long, env = "SALLYPORT_LOCAL_GROUP", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+        local_group: Vec<PosixName>,
+        /// Yes, a local group may be one whose members are as good as root: docker, lxd, disk, shadow, sudo, …
+        #[arg(long, env = "SALLYPORT_ROOT_EQUIVALENT")]
+        root_equivalent: bool,
         #[command(flatten)]
         output: Output,
     },

@@ -5,6 +5,8 @@ mod sshd;
 mod sudo;
 
 #[cfg(test)]
+mod group_tests;
+#[cfg(test)]
 mod interruptions;
 #[cfg(test)]
 mod tests;
@@ -72,7 +74,8 @@ impl<T: Tools> Hands<'_, T> {
         let seen = self.scan(wanted.uid_ranges());
         let judged = judge(wanted.accounts(), &seen);
         outcome.problems.extend(judged.problems.iter().cloned());
-        let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&seen.ledger, &judged), self.now);
+        let elsewhere = self.elsewhere(wanted, &seen, &judged);
+        let grants = plan::grants(wanted, &seen, &judged, &elsewhere, self.now);
         self.forget_settled(&grants);
         self.carry_out(wanted, &seen.ledger, grants, &mut outcome);
         self.prove_sshd(wanted, &mut outcome);
@@ -97,7 +100,7 @@ impl<T: Tools> Hands<'_, T> {
         }
         self.sweep();
         let wanted = Wanted::nobody(written, abilities);
-        let removals = plan::removals_of_all(&seen);
+        let removals = plan::removals_of_all(&wanted, &seen);
         let mut outcome = Outcome { problems: wanted.problems.clone(), ..Outcome::default() };
         outcome.look_again = worth_another_look(&removals, &seen);
         self.carry_out(&wanted, &seen.ledger, removals, &mut outcome);
@@ -111,7 +114,8 @@ impl<T: Tools> Hands<'_, T> {
         let wanted = &wanted.on_this_host(&seen);
         let judged = judge(wanted.accounts(), &seen);
         let mut plan = plan::removals(wanted, &seen, &judged);
-        let grants = plan::grants(wanted, &seen, &judged, &self.elsewhere(&seen.ledger, &judged), self.now);
+        let elsewhere = self.elsewhere(wanted, &seen, &judged);
+        let grants = plan::grants(wanted, &seen, &judged, &elsewhere, self.now);
         for step in grants.steps {
             // Both halves see the same host here, and may both want the same file gone.
             if !plan.steps.contains(&step) {
@@ -148,8 +152,9 @@ impl<T: Tools> Hands<'_, T> {
         }
     }
 
-    /// Asks other name services about accounts that are to be made, and about no other.
-    fn elsewhere(&self, ledger: &Ledger, judged: &Judged<'_>) -> BTreeMap<PosixName, Elsewhere> {
+    /// Asks other name services about accounts and groups that are to be made, and about no other.
+    fn elsewhere(&self, wanted: &Wanted, seen: &Seen, judged: &Judged<'_>) -> BTreeMap<PosixName, Elsewhere> {
+        let ledger = &seen.ledger;
         let new = judged.allowed.iter().filter(|(_, standing)| *standing == Standing::Absent);
         let ask = |(account, _): &(&sallyport_protocol::Account, Standing)| {
             let holder = self.tools.user_elsewhere(
@@ -159,7 +164,12 @@ impl<T: Tools> Hands<'_, T> {
             )?;
             Some((account.name.clone(), holder))
         };
-        new.filter_map(ask).collect()
+        let groups = plan::absent_groups(wanted, seen);
+        let ask_group = |group: sallyport_protocol::PosixGroup| {
+            let holder = self.tools.group_elsewhere(&group.name, group.gid.value())?;
+            Some((group.name, holder))
+        };
+        new.filter_map(ask).chain(groups.into_iter().filter_map(ask_group)).collect()
     }
 
     fn carry_out(&self, wanted: &Wanted, ledger: &Ledger, plan: Plan, outcome: &mut Outcome) {
@@ -194,6 +204,8 @@ impl<T: Tools> Hands<'_, T> {
             Step::Disown { names } => self.disown(ledger, names),
             Step::EditAccounts { changes } => self.edit_accounts(wanted, ledger, changes, absent),
             Step::EndSessions { people } => self.end_sessions(people),
+            Step::ForgetMemberships { memberships } => self.forget_memberships(ledger, memberships),
+            Step::LeaveGroups { changes } => self.leave_groups(ledger, changes),
             Step::InstallDropIn { bytes } => self.install_drop_in(wanted, bytes),
             Step::MakeHome { name, .. } if absent.contains(name) => Ok(()),
             Step::MakeHome { name, uid, gid } => self.make_home(name, *uid, *gid),
@@ -225,6 +237,7 @@ impl<T: Tools> Hands<'_, T> {
 fn worth_another_look(removals: &Plan, seen: &Seen) -> bool {
     removals.steps.iter().any(|step| match step {
         Step::EndSessions { .. } => true,
+        Step::LeaveGroups { changes } => !changes.part.is_empty(),
         Step::RemovePrincipals { .. } => seen.accounts.is_err(),
         _ => false,
     })

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod grants;
+mod groups;
 mod judge;
 mod removals;
 mod step;
@@ -22,6 +23,7 @@ use crate::problem::Problem;
 use crate::sudo::Rule;
 
 pub(crate) use grants::{grants, intentions};
+pub(crate) use groups::{absent_groups, leave_all};
 pub(crate) use judge::{Judged, judge};
 pub(crate) use removals::{principals_of, removals, removals_of_all};
 pub(crate) use step::{Adopted, Person, Step};

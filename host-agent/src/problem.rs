@@ -27,6 +27,10 @@ codes! {
     /// sshd goes on without the certificate that it was given.
     CertificateNotShown = "host_certificate_not_shown";
     CertificateRefused = "host_certificate_refused";
+    /// A group that the CA gives to its hosts cannot be made here: its name or gid is somebody else's.
+    GroupConflict = "group_conflict";
+    /// People are to be in a group of the host that it does not have, or that nobody is put into.
+    GroupMissing = "group_missing";
     /// The home belongs to somebody else.
     HomeForeign = "home_foreign";
     KrlRefused = "krl_refused";

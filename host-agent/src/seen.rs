@@ -35,8 +35,8 @@ pub(crate) struct Seen {
     pub(crate) drop_in: Option<Vec<u8>>,
     /// Homes and who owns them.
     pub(crate) homes: BTreeMap<String, u32>,
-    /// Managed uids of which something runs.
-    pub(crate) running: BTreeSet<u32>,
+    /// Managed uids of which something runs, and the groups that it has.
+    pub(crate) running: BTreeMap<u32, BTreeSet<u32>>,
     pub(crate) system_names: BTreeSet<String>,
 }
 

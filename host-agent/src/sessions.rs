@@ -1,7 +1,7 @@
 //! Ending what a person has running: the only thing that stops a shell, a tmux or an open `ControlMaster`, which would
 //! otherwise go on granting new shells.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -51,13 +51,34 @@ pub(crate) fn any(proc: &Path, uid: u32) -> bool {
     !processes_of(proc, uid).is_empty()
 }
 
-/// The uids of our block of which something runs: one walk over all processes.
-pub(crate) fn managed_uids(proc: &Path) -> BTreeSet<u32> {
-    let entries = fs::read_dir(proc).into_iter().flatten().flatten();
-    let processes = entries.filter(|entry| {
-        entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-    });
-    processes.flat_map(|entry| owners(&entry.path())).filter(|uid| Uid::try_from(*uid).is_ok()).collect()
+/// The uids of our block of which something runs, and the groups that it has: the kernel keeps those of the login. One
+/// walk over all processes.
+pub(crate) fn managed_uids(proc: &Path) -> BTreeMap<u32, BTreeSet<u32>> {
+    let mut running: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    for entry in fs::read_dir(proc).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if !name.to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit())) {
+            continue;
+        }
+        let path = entry.path();
+        let owners = owners(&path).into_iter().filter(|uid| Uid::try_from(*uid).is_ok());
+        let owners: Vec<u32> = owners.collect();
+        if owners.is_empty() {
+            continue;
+        }
+        let status = fs::read_to_string(path.join("status")).unwrap_or_default();
+        for uid in owners {
+            running.entry(uid).or_default().extend(gids(&status));
+        }
+    }
+    running
+}
+
+/// From `/proc/PID/status`: its own groups, and those of the login.
+fn gids(status: &str) -> impl Iterator<Item = u32> {
+    let lines =
+        status.lines().filter_map(|line| line.strip_prefix("Groups:").or_else(|| line.strip_prefix("Gid:")));
+    lines.flat_map(str::split_whitespace).filter_map(|gid| gid.parse().ok())
 }
 
 fn processes_of(proc: &Path, uid: u32) -> Vec<i32> {
@@ -111,7 +132,9 @@ mod tests {
     fn process(proc: &Path, number: i32, uid: u32, login: &str, terminal: u32, state: &str) {
         let directory = proc.join(number.to_string());
         fs::create_dir_all(&directory).unwrap();
-        let status = format!("Name:\tx\nState:\t{state}\nUid:\t{uid}\t0\t0\t0\n");
+        let status = format!(
+            "Name:\tx\nState:\t{state}\nUid:\t{uid}\t0\t0\t0\nGid:\t{uid}\t5\t5\t5\nGroups:\t4 {number} \n"
+        );
         fs::write(directory.join("status"), status).unwrap();
         fs::write(directory.join("loginuid"), login).unwrap();
         fs::write(directory.join("stat"), format!("{number} (a) b) S 1 1 1 {terminal} 1")).unwrap();
@@ -130,7 +153,10 @@ mod tests {
         let mut found = processes_of(proc, 70_001);
         found.sort_unstable();
         assert_eq!(found, [900_001, 900_002]);
-        assert_eq!(managed_uids(proc).into_iter().collect::<Vec<_>>(), [70_001, 70_002]);
+        let running = managed_uids(proc);
+        assert_eq!(running.keys().collect::<Vec<_>>(), [&70_001, &70_002]);
+        assert_eq!(running.get(&70_002), Some(&[4, 5, 70_002, 900_004].into()));
+        assert!([0, 4, 5, 900_001, 900_002].iter().all(|gid| running[&70_001].contains(gid)));
         assert!(any(proc, 70_002));
         assert!(!any(proc, 70_003));
     }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use sallyport_domain::{Generation, Principal, UserId};
-use sallyport_protocol::{Account, Content};
+use sallyport_domain::{Generation, PosixGroups, Principal, UserId};
+use sallyport_protocol::{Account, Content, PosixGroup};
 use ssh_key::{Algorithm, PrivateKey};
 
 use crate::apply::{Hands, Outcome};
@@ -47,7 +47,21 @@ pub(crate) fn account(name: &str, uid: u32, sudo: bool) -> Account {
         sudo,
         gid: None,
         adopt: None,
+        groups: PosixGroups::default(),
     }
+}
+
+pub(crate) fn in_groups(managed: &[&str], local: &[&str], account: Account) -> Account {
+    let names = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    Account { groups: PosixGroups { managed: names(managed), local: names(local) }, ..account }
+}
+
+pub(crate) fn with_groups(groups: &[(&str, u32)], content: Content) -> Content {
+    let group = |(name, gid): &(&str, u32)| PosixGroup {
+        name: name.parse().unwrap(),
+        gid: (*gid).try_into().unwrap(),
+    };
+    Content { posix_groups: groups.iter().map(group).collect(), ..content }
 }
 
 pub(crate) fn content(accounts: Vec<Account>) -> Content {
@@ -118,6 +132,14 @@ impl TestHost {
         let directory = self.paths.proc().join(process.to_string());
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join("status"), format!("State:\tS (sleeping)\nUid:\t{uid}\t0\t0\t0\n")).unwrap();
+    }
+
+    /// A process of this person that has these groups.
+    pub(crate) fn runs_with(&self, process: u32, uid: u32, gids: &str) {
+        self.runs(process, uid);
+        let status = self.paths.proc().join(process.to_string()).join("status");
+        let text = format!("{}Gid:\t{uid}\t0\t0\t0\nGroups:\t{gids}\n", read(status.clone()));
+        fs::write(status, text).unwrap();
     }
 
     /// As `apply --once`: no failure is remembered. Without complaints about homes, which only root can make for

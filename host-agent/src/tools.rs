@@ -23,6 +23,8 @@ pub(crate) trait Tools {
     /// Who answers to the name or the number beyond the local files (LDAP, sssd, systemd).
     fn user_elsewhere(&self, name: &PosixName, uid: u32, gid: u32) -> Option<Elsewhere>;
     fn gid_is_free(&self, gid: u32) -> bool;
+    /// As [`Tools::user_elsewhere`], for a group.
+    fn group_elsewhere(&self, name: &PosixName, gid: u32) -> Option<Elsewhere>;
 
     fn has_visudo(&self) -> bool;
     /// `visudo -c` on this file and all that it includes.

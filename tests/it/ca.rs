@@ -20,6 +20,7 @@ mod names;
 mod naming;
 mod operations;
 mod persons;
+mod posix_groups;
 mod renewals;
 mod requests;
 mod revocations;

@@ -8,4 +8,5 @@ mod documents;
 mod fleet;
 mod host_agent;
 mod login_flows;
+mod posix_groups;
 mod story;

@@ -1,6 +1,7 @@
 //! The chain: folded, compared with the tables, exported.
 
 mod directory;
+mod posix_groups;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,9 @@ use serde_json::Value;
 use self::directory::Directory;
 use super::revocation::base64;
 use super::{App, AppError};
+
+/// What the chain tells of a grant.
+const GRANT: [&str; 5] = ["group", "tags", "sudo", "posix_groups", "local_groups"];
 
 /// Records read at a time.
 const STEP: usize = 1000;
@@ -46,8 +50,9 @@ impl App {
 struct Told {
     /// To-be-signed content by serial, as base64.
     certificates: BTreeMap<Serial, Option<String>>,
-    /// Group, tags and sudo of each grant.
-    grants: BTreeMap<String, [String; 3]>,
+    /// Of each grant: group, tags, sudo, and the POSIX groups that it gives.
+    grants: BTreeMap<String, [String; 5]>,
+    posix_groups: posix_groups::Pinned,
     directory: Directory,
 }
 
@@ -74,6 +79,7 @@ fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
     }
     compare_certificates(tx, told.certificates, &mut problems)?;
     compare_grants(tx, told.grants, &mut problems)?;
+    told.posix_groups.compare(tx, &mut problems)?;
     told.directory.compare(tx, &mut problems)?;
     Ok((head, problems))
 }
@@ -81,6 +87,7 @@ fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
 impl Told {
     fn hear(&mut self, event: &Event) {
         self.directory.hear(event);
+        self.posix_groups.hear(event);
         let text = |name: &str| event.detail.get(name).map(plain).unwrap_or_default();
         match event.name {
             EventName::CertificateIntended => {
@@ -88,7 +95,7 @@ impl Told {
                 self.certificates.extend(event.serial.map(|serial| (serial, tbs)));
             }
             EventName::GrantAdded => {
-                self.grants.insert(text("grant"), ["group", "tags", "sudo"].map(text));
+                self.grants.insert(text("grant"), GRANT.map(text));
             }
             EventName::GrantRemoved => {
                 self.grants.remove(&text("grant"));
@@ -136,11 +143,13 @@ fn compare_certificates(
 
 fn compare_grants(
     tx: &dyn ReadTx,
-    mut told: BTreeMap<String, [String; 3]>,
+    mut told: BTreeMap<String, [String; 5]>,
     problems: &mut Vec<String>,
 ) -> Result<(), StoreError> {
     for grant in tx.grants()? {
-        let row = [grant.group.to_string(), grant.tags.to_string(), grant.sudo.to_string()];
+        let [managed, local] =
+            [&grant.posix_groups.managed, &grant.posix_groups.local].map(crate::app::posix_groups::list);
+        let row = [grant.group.to_string(), grant.tags.to_string(), grant.sudo.to_string(), managed, local];
         match told.remove(&grant.id.to_string()) {
             None => problems.push(format!("grant {} stands in the table and not in the chain", grant.id)),
             Some(said) if said != row => {

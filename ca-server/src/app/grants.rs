@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use sallyport_audit::{Event, EventName};
-use sallyport_domain::{GrantId, GroupId, PosixGroups, RequestId, Tags};
+use sallyport_domain::{GrantId, GroupId, PosixGroups, PosixName, RequestId};
 use sallyport_protocol::ProblemCode;
 use sallyport_protocol::admin::{AddGrant, GrantView};
 use sallyport_store::{GrantRow, GroupRow, ReadTx, StoreError, WriteTx};
 
 use super::change::Change;
 use super::who::tenants;
-use super::{App, AppError, groups, settling};
+use super::{App, AppError, groups, posix_groups, settling};
 
 impl App {
     pub async fn add_grant(&self, request: RequestId, ask: AddGrant) -> Result<GrantView, AppError> {
@@ -52,25 +52,48 @@ impl App {
     }
 }
 
-/// The event of a grant that is gone.
-fn removed(change: &Change, grant: &GrantRow) -> Event {
-    let event = change.event(EventName::GrantRemoved).with("grant", grant.id.to_string());
-    let event = event.with("group", grant.group.to_string()).with("tags", grant.tags.to_string());
-    event.with("sudo", grant.sudo)
+/// What is told of a grant that is there, or is gone.
+fn told(event: Event, grant: &GrantRow) -> Event {
+    let event = event.with("grant", grant.id.to_string()).with("group", grant.group.to_string());
+    let mut event = event.with("tags", grant.tags.to_string()).with("sudo", grant.sudo);
+    let groups = &grant.posix_groups;
+    for (what, names) in [("posix_groups", &groups.managed), ("local_groups", &groups.local)] {
+        if !names.is_empty() {
+            event = event.with(what, posix_groups::list(names));
+        }
+    }
+    let as_root: Vec<&str> = groups.root_equivalent().map(PosixName::as_str).collect();
+    if as_root.is_empty() { event } else { event.with("root_equivalent", as_root.join(",")) }
+}
+
+/// What a grant gives beside its tags, as `grant add` takes it.
+pub(super) fn flags(grant: &GrantRow) -> String {
+    let mut flags = vec![if grant.sudo { " --sudo".to_owned() } else { String::new() }];
+    let groups = &grant.posix_groups;
+    for (flag, names) in [("--posix-group", &groups.managed), ("--local-group", &groups.local)] {
+        if !names.is_empty() {
+            flags.push(format!(" {flag} {}", posix_groups::list(names)));
+        }
+    }
+    if !grant.sudo && grant.makes_root() {
+        flags.push(" --root-equivalent".to_owned());
+    }
+    flags.concat()
 }
 
 pub(super) fn add(tx: &mut dyn WriteTx, change: &mut Change, ask: &AddGrant) -> Result<GrantView, AppError> {
     let group = find_group(tx, &ask.group)?;
-    let same = |grant: &&GrantRow| grant.tags == ask.tags && grant.sudo == ask.sudo;
+    let groups = posix_groups::settle(tx, change, ask)?;
+    let same =
+        |grant: &&GrantRow| grant.tags == ask.tags && grant.sudo == ask.sudo && grant.posix_groups == groups;
     if let Some(grant) = tx.grants_of(group.id)?.iter().find(same) {
         return Ok(view(grant, group.display_name));
     }
-    let grant = row(group.id, ask.tags.clone(), ask.sudo, change.now);
+    let grant = row(group.id, ask, groups, change.now);
     tx.put_grant(&grant)?;
     change.touch_tags(&grant.tags);
-    let event = change.event(EventName::GrantAdded).with("grant", grant.id.to_string());
-    let event = event.with("group", group.id.to_string()).with("group_name", group.display_name.as_str());
-    tx.append(&event.with("tags", grant.tags.to_string()).with("sudo", grant.sudo))?;
+    let event = change.event(EventName::GrantAdded).with("group_name", group.display_name.as_str());
+    tx.append(&told(event, &grant))?;
     // A first grant gives its people their names.
     settling::grant_came(tx, change, group.id)?;
     Ok(view(&grant, group.display_name))
@@ -80,13 +103,13 @@ pub(super) fn add(tx: &mut dyn WriteTx, change: &mut Change, ask: &AddGrant) -> 
 pub(super) fn remove(tx: &mut dyn WriteTx, change: &mut Change, grant: &GrantRow) -> Result<(), StoreError> {
     tx.remove_grant(grant.id)?;
     change.touch_tags(&grant.tags);
-    tx.append(&removed(change, grant))?;
+    tx.append(&told(change.event(EventName::GrantRemoved), grant))?;
     settling::grant_went(tx, change, grant.group)
 }
 
-fn row(group: GroupId, tags: Tags, sudo: bool, now: Timestamp) -> GrantRow {
+fn row(group: GroupId, ask: &AddGrant, posix_groups: PosixGroups, now: Timestamp) -> GrantRow {
     let id = GrantId::generate(now, &mut rand::rngs::OsRng);
-    GrantRow { id, group, tags, sudo, posix_groups: PosixGroups::default(), created_at: now }
+    GrantRow { id, group, tags: ask.tags.clone(), sudo: ask.sudo, posix_groups, created_at: now }
 }
 
 fn view(grant: &GrantRow, group_name: String) -> GrantView {
@@ -96,6 +119,8 @@ fn view(grant: &GrantRow, group_name: String) -> GrantView {
         group_name,
         tags: grant.tags.clone(),
         sudo: grant.sudo,
+        posix_groups: grant.posix_groups.managed.clone(),
+        local_groups: grant.posix_groups.local.clone(),
         created_at: grant.created_at,
     }
 }

@@ -195,13 +195,13 @@ fn with_members(tx: &dyn ReadTx, row: GroupRow, wanted: bool) -> Result<GroupRea
 /// Said once it is committed: whoever changed what Entra matches groups by has to look at this.
 fn warn_of_lost_grants(written: &GroupWrite) {
     for grant in &written.lost {
-        let sudo = if grant.sudo { " --sudo" } else { "" };
+        let more = grants::flags(grant);
         let tags: Vec<_> = grant.tags.to_string().split(',').map(|tag| format!(" --tag {tag}")).collect();
         tracing::warn!(
             group = %written.row.id, name = ?written.row.display_name, external_id = ?written.row.external_id,
             "a group stands for another group of the directory now (another object id), so its grant {} was removed; \
              look at its members first; if they \
-             are to have access, run: sallyport-ca admin grant add --group {}{}{sudo}",
+             are to have access, run: sallyport-ca admin grant add --group {}{}{more}",
             grant.id, grant.group, tags.concat(),
         );
     }
@@ -428,7 +428,7 @@ fn add(
         return Ok(false);
     }
     // Somebody who may write groups has just made somebody root: its own event, so that it can be watched for.
-    let sudo = grants.iter().any(|grant| grant.sudo);
+    let sudo = grants.iter().any(GrantRow::makes_root);
     let name = if sudo { EventName::DirectorySudoMemberAdded } else { EventName::DirectoryMemberAdded };
     tx.append(&member_event(change, name, row, label))?;
     change.touch_grants(grants);

@@ -18,6 +18,7 @@ mod issue_user;
 mod issued;
 mod naming;
 mod people;
+mod posix_groups;
 mod provisioning;
 mod report;
 mod revocation;

@@ -14,7 +14,7 @@ use sallyport_store::{HostRow, PersonRow, ReadTx, StoreError};
 
 use super::issue_user::person::policy_grant;
 use super::naming::adopted_here;
-use super::{App, AppError, AuthenticatedHost, Refusal};
+use super::{App, AppError, AuthenticatedHost, Refusal, posix_groups};
 
 /// Longest wait of one poll, in seconds: under what proxies cut off.
 const LONGEST_WAIT: u64 = 60;
@@ -55,21 +55,18 @@ impl App {
     async fn seal_snapshot(&self, host: HostRow) -> Result<SnapshotReply, AppError> {
         let now = self.now();
         let (id, guests) = (host.id, self.config().login.guests);
-        let (host, accounts, number, serials) = self
+        let (host, mut content, number, serials) = self
             .store()
             .read(move |tx| {
                 // Read again, so that content and generation are of one state.
                 let host = tx.host(id)?.unwrap_or(host);
-                let accounts = accounts(tx, &host, guests)?;
-                Ok::<_, AppError>((host, accounts, tx.krl_number()?, tx.revoked_serials(now)?))
+                let content = people_and_groups(tx, &host, guests)?;
+                Ok::<_, AppError>((host, content, tx.krl_number()?, tx.revoked_serials(now)?))
             })
             .await?;
-        let content = Content {
-            accounts,
-            user_ca_keys: vec![self.user_ca_line()?],
-            krl: STANDARD.encode(self.encode_krl(number, now, serials)?),
-            uid_ranges: self.naming().config().uid_ranges.clone(),
-        };
+        content.user_ca_keys = vec![self.user_ca_line()?];
+        content.krl = STANDARD.encode(self.encode_krl(number, now, serials)?);
+        content.uid_ranges.clone_from(&self.naming().config().uid_ranges);
         let counts = content.counts();
         let content =
             serde_json::to_string(&content).map_err(|error| AppError::internal("a snapshot", error))?;
@@ -134,27 +131,41 @@ impl App {
     }
 }
 
-/// Everybody whom the host lets in, with the local accounts that were given to them there.
-pub(super) fn accounts(tx: &dyn ReadTx, host: &HostRow, guests: bool) -> Result<Vec<Account>, StoreError> {
+/// Everybody whom the host lets in, with the local accounts that were given to them there, and the groups that the
+/// host gets.
+pub(super) fn people_and_groups(
+    tx: &dyn ReadTx,
+    host: &HostRow,
+    guests: bool,
+) -> Result<Content, StoreError> {
+    let grants: Vec<Grant> =
+        tx.grants()?.into_iter().map(policy_grant).filter(|grant| grant.reaches(&host.tags)).collect();
     let adoptions = tx.adoptions()?;
     let adopted = |access: Access| {
         let adopt = adopted_here(&adoptions, access.user, host);
         Account { adopt, ..account(access) }
     };
-    Ok(access(tx, host, guests)?.into_iter().map(adopted).collect())
+    Ok(Content {
+        accounts: access(tx, host, &grants, guests)?.into_iter().map(adopted).collect(),
+        posix_groups: posix_groups::of_grants(tx, grants.iter().map(|grant| &grant.posix_groups))?,
+        ..Content::default()
+    })
 }
 
 /// What the tables say of everybody whom some grant might let in; who of them may enter is policy's to say.
-fn access(tx: &dyn ReadTx, host: &HostRow, guests: bool) -> Result<Vec<Access>, StoreError> {
-    let grants: Vec<Grant> =
-        tx.grants()?.into_iter().map(policy_grant).filter(|grant| grant.reaches(&host.tags)).collect();
+fn access(
+    tx: &dyn ReadTx,
+    host: &HostRow,
+    grants: &[Grant],
+    guests: bool,
+) -> Result<Vec<Access>, StoreError> {
     let groups: BTreeSet<GroupId> = grants.iter().map(|grant| grant.group).collect();
     let mut residents = Vec::new();
     for group in groups {
         let people = tx.people_in(group)?.into_iter().filter(|person| guests || !person.guest);
         residents.extend(people.filter_map(resident).map(|resident| (group, resident)));
     }
-    Ok(host_access(&host.tags, &grants, residents.iter().map(|(group, resident)| (*group, resident))))
+    Ok(host_access(&host.tags, grants, residents.iter().map(|(group, resident)| (*group, resident))))
 }
 
 /// `None` before a name and a uid are pinned.
@@ -179,5 +190,6 @@ fn account(access: Access) -> Account {
         sudo: access.sudo,
         gid: (access.gid != access.uid).then_some(access.gid),
         adopt: None,
+        groups: access.posix_groups,
     }
 }

@@ -79,6 +79,8 @@ pub enum Names {
         #[arg(long, env = "SALLYPORT_REMOVE")]
         remove: bool,
     },
+    /// List the POSIX groups that hosts get from here, with their gids. Neither name nor gid is ever another's.
+    Groups(Output),
     /// List local accounts that were given to people.
     Adoptions(Output),
 }

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use sallyport_domain::Tags;
+use sallyport_domain::{PosixName, Tags};
 use sallyport_protocol::admin::{AddGrant, GrantView};
 
 use super::backend::with_admin;
@@ -22,8 +22,15 @@ pub(super) async fn run(config: &Path, asked: Admin) -> anyhow::Result<()> {
 
 async fn grant(config: &Path, asked: Grant) -> anyhow::Result<()> {
     match asked {
-        Grant::Add { group, tag, sudo, output } => {
-            let ask = AddGrant { group, tags: Tags::new(tag)?, sudo };
+        Grant::Add { group, tag, sudo, posix_group, local_group, root_equivalent, output } => {
+            let ask = AddGrant {
+                group,
+                tags: Tags::new(tag)?,
+                sudo,
+                posix_groups: posix_group.into_iter().collect(),
+                local_groups: local_group.into_iter().collect(),
+                root_equivalent,
+            };
             let added = with_admin(config, |admin| async move { admin.add_grant(&ask).await }).await?;
             print_grants(output.format, &[added])
         }
@@ -42,10 +49,13 @@ fn print_grants(format: Format, grants: &[GrantView]) -> anyhow::Result<()> {
     table::print(
         format,
         grants,
-        ["id", "group", "tags", "sudo"],
+        ["id", "group", "tags", "sudo", "posix groups", "local groups"],
         |grant| {
             let sudo = if grant.sudo { "yes" } else { "no" };
-            [grant.id.to_string(), grant.group_name.clone(), grant.tags.to_string(), sudo.to_owned()]
+            let [managed, local] = [&grant.posix_groups, &grant.local_groups]
+                .map(|names| names.iter().map(PosixName::as_str).collect::<Vec<_>>().join(" "));
+            let group = grant.group_name.clone();
+            [grant.id.to_string(), group, grant.tags.to_string(), sudo.to_owned(), managed, local]
         },
         "no grants yet: nobody may enter anything\n  run: sallyport-ca admin grant add --group GROUP --tag KEY=VALUE",
     )

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use sallyport_protocol::admin::route;
+use sallyport_protocol::admin::{PosixGroupView, route};
 use sallyport_protocol::names::{
     AdoptAccount, AdoptionView, ApplyExpression, ApproveNames, AssignName, NameChange, NameIssue, NameOf,
     NamesPreview, PreviewNames, PreviewSummary, ReleaseName, ReleasedName,
@@ -21,6 +21,7 @@ pub(super) fn routes() -> Router<App> {
         .route(route::NAMES, get(issues))
         .route(route::NAMES_RESERVED, get(reserved))
         .route(route::NAMES_PREVIEW, post(preview).layer(DefaultBodyLimit::max(PREVIEW_BODY)))
+        .route(route::NAMES_GROUPS, get(groups))
         .route(route::NAMES_APPLY, post(apply))
         .route(route::NAMES_APPROVE, post(approve))
         .route(route::NAMES_KEEP, post(keep))
@@ -82,6 +83,10 @@ async fn release(
     Json(ask): Json<ReleaseName>,
 ) -> Result<Json<ReleasedName>, Failure> {
     Ok(Json(app.release_name(request, ask).await?))
+}
+
+async fn groups(State(app): State<App>) -> Result<Json<Vec<PosixGroupView>>, Failure> {
+    Ok(Json(app.view_posix_groups().await?))
 }
 
 async fn adoptions(State(app): State<App>) -> Result<Json<Vec<AdoptionView>>, Failure> {

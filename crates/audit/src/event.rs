@@ -141,6 +141,8 @@ names! {
     NameRenamed = "name.renamed",
     /// Another mapping expression.
     NamesApplied = "names.applied",
+    /// A managed POSIX group got its gid, for ever.
+    PosixGroupPinned = "posix_group.pinned",
     ScimTokenCreated = "scim_token.created",
     ScimTokenExtended = "scim_token.extended",
     ScimTokenRevoked = "scim_token.revoked",

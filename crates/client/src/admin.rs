@@ -5,7 +5,7 @@ use reqwest::{Method, RequestBuilder};
 use sallyport_domain::{ConnectionName, GrantId, HostName};
 use sallyport_protocol::admin::{
     AddConnection, AddGrant, AuditVerdict, ConnectionView, CreateEnrollToken, CreateScimToken, CreatedToken,
-    DirectoryQuery, DirectoryView, ExtendScimToken, Finding, GrantView, GroupView, HostView,
+    DirectoryQuery, DirectoryView, ExtendScimToken, Finding, GrantView, GroupView, HostView, PosixGroupView,
     ProvisioningEvent, ProvisioningQuery, SetConnection, TokenView, UserView, route,
 };
 use sallyport_protocol::names::{
@@ -138,6 +138,10 @@ impl AdminClient {
 
     pub async fn release_name(&self, ask: &ReleaseName) -> Result<ReleasedName, ClientError> {
         self.post(route::NAMES_RELEASE, ask).await
+    }
+
+    pub async fn posix_groups(&self) -> Result<Vec<PosixGroupView>, ClientError> {
+        self.get(route::NAMES_GROUPS).await
     }
 
     pub async fn adoptions(&self) -> Result<Vec<AdoptionView>, ClientError> {
@@ -277,7 +281,7 @@ mod tests {
         let client = AdminClient::over_socket(&path).unwrap();
         assert!(client.hosts().await.unwrap().is_empty());
         client.revoke_scim_token("01ABC").await.unwrap();
-        let grant = AddGrant { group: "ops".into(), tags: Tags::default(), sudo: true };
+        let grant = AddGrant { group: "ops".into(), sudo: true, ..AddGrant::default() };
         let refused = client.add_grant(&grant).await.unwrap_err();
         assert_eq!(refused.problem().unwrap().code, ProblemCode::Conflict);
         let paths: Vec<_> = server.seen().iter().map(|seen| seen.uri.to_string()).collect();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::PosixName;
 
 /// Groups whose members can become root by it: they start containers, read or write disks and memory, or have a sudo
@@ -30,11 +32,13 @@ const AS_GOOD_AS_ROOT: [&str; 20] = [
 ];
 
 /// The POSIX groups that somebody is in on a host beside their own.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
 pub struct PosixGroups {
     /// Sallyport makes them: one name and one gid everywhere, for ever.
+    #[serde(default)]
     pub managed: BTreeSet<PosixName>,
     /// The host has them, each with a gid of its own; only who is in them is managed.
+    #[serde(default)]
     pub local: BTreeSet<PosixName>,
 }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use sallyport_domain::{GroupId, PosixName, Tags, Uid, UserId, UserState};
+use sallyport_domain::{GroupId, PosixGroups, PosixName, Tags, Uid, UserId, UserState};
 
 use crate::Grant;
 
@@ -25,6 +25,22 @@ pub struct Access {
     pub gid: Uid,
     pub label: String,
     pub sudo: bool,
+    /// Beside their own.
+    pub posix_groups: PosixGroups,
+}
+
+/// What the grants of one group, or of several, give on a host.
+#[derive(Default)]
+struct Given {
+    sudo: bool,
+    posix_groups: PosixGroups,
+}
+
+impl Given {
+    fn add(&mut self, sudo: bool, posix_groups: &PosixGroups) {
+        self.sudo |= sudo;
+        self.posix_groups.extend(posix_groups);
+    }
 }
 
 /// Whom a host with `tags` lets in: the active members of every group that a grant leads to it, sorted by name.
@@ -37,21 +53,23 @@ pub fn host_access<'a>(
     grants: &[Grant],
     memberships: impl IntoIterator<Item = (GroupId, &'a Resident)>,
 ) -> Vec<Access> {
-    let mut sudo_of: BTreeMap<GroupId, bool> = BTreeMap::new();
+    let mut given: BTreeMap<GroupId, Given> = BTreeMap::new();
     for grant in grants.iter().filter(|grant| grant.reaches(tags)) {
-        *sudo_of.entry(grant.group).or_default() |= grant.sudo;
+        given.entry(grant.group).or_default().add(grant.sudo, &grant.posix_groups);
     }
-    let mut people: BTreeMap<(&PosixName, UserId), (&Resident, bool)> = BTreeMap::new();
+    let mut people: BTreeMap<(&PosixName, UserId), (&Resident, Given)> = BTreeMap::new();
     for (group, resident) in memberships {
-        let Some(sudo) = sudo_of.get(&group) else { continue };
+        let Some(given) = given.get(&group) else { continue };
         if resident.state == UserState::Active && !resident.name.is_reserved() {
-            people.entry((&resident.name, resident.user)).or_insert((resident, false)).1 |= sudo;
+            let person =
+                people.entry((&resident.name, resident.user)).or_insert_with(|| (resident, Given::default()));
+            person.1.add(given.sudo, &given.posix_groups);
         }
     }
-    people.into_values().map(|(resident, sudo)| access(resident, sudo)).collect()
+    people.into_values().map(|(resident, given)| access(resident, given)).collect()
 }
 
-fn access(resident: &Resident, sudo: bool) -> Access {
+fn access(resident: &Resident, given: Given) -> Access {
     let Resident { user, name, uid, gid, label, .. } = resident.clone();
-    Access { user, name, uid, gid, label, sudo }
+    Access { user, name, uid, gid, label, sudo: given.sudo, posix_groups: given.posix_groups }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use sallyport_domain::{Extension, GrantId, GroupId, Tags};
+use sallyport_domain::{Extension, GrantId, GroupId, PosixGroups, Tags};
 
 /// A group may enter the hosts that bear every one of the tags.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -9,6 +9,8 @@ pub struct Grant {
     pub group: GroupId,
     pub tags: Tags,
     pub sudo: bool,
+    /// What its people are in on those hosts.
+    pub posix_groups: PosixGroups,
     /// What certificates of the group have beyond [`Extension::DEFAULT`].
     pub extensions: BTreeSet<Extension>,
 }

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use sallyport_domain::{
-    ConflictReason, Extension, GrantId, GroupId, Lifetime, Principal, Tags, UserId, UserState,
+    ConflictReason, Extension, GrantId, GroupId, Lifetime, PosixGroups, PosixName, Principal, Tags, UserId,
+    UserState,
 };
 use sallyport_policy::{
     Access, Ask, Denial, DevicePolicy, Entitlement, Grant, Limits, Login, Person, Resident, decide,
@@ -46,8 +47,14 @@ fn grant(group: GroupId, selector: &[&str], sudo: bool) -> Grant {
         group,
         tags: tags(selector),
         sudo,
+        posix_groups: PosixGroups::default(),
         extensions: BTreeSet::new(),
     }
+}
+
+fn giving(managed: &[&str], local: &[&str], grant: Grant) -> Grant {
+    let names = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    Grant { posix_groups: PosixGroups { managed: names(managed), local: names(local) }, ..grant }
 }
 
 fn person() -> Person {
@@ -265,6 +272,39 @@ fn a_host_lets_in_whom_a_grant_leads_to_it() {
     assert_eq!(names(&on(&[])), []);
     let first = on(&["env=prod"]).remove(0);
     assert_eq!((first.user, first.uid, first.label), (mara.user, mara.uid, "MARA".to_owned()));
+}
+
+#[test]
+fn people_are_in_the_posix_groups_of_the_grants_that_lead_there() {
+    let (zoe, mara) = (resident(1, "zoe"), resident(2, "mara"));
+    let grants = [
+        giving(&["research"], &["adm"], grant(group(1), &["env=prod"], false)),
+        giving(&["research", "print"], &["docker"], grant(group(2), &["env=prod", "role=web"], false)),
+        giving(&["night"], &[], grant(group(2), &["env=stage"], false)),
+    ];
+    let memberships = || [(group(1), &zoe), (group(1), &mara), (group(2), &zoe)];
+    let on = |host: &[&str]| {
+        let text = |names: &BTreeSet<PosixName>| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let access = host_access(&tags(host), &grants, memberships());
+        let of = |one: &Access| {
+            (one.name.to_string(), text(&one.posix_groups.managed), text(&one.posix_groups.local))
+        };
+        access.iter().map(of).collect::<Vec<_>>()
+    };
+    let words = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (research, adm) = (words(&["research"]), words(&["adm"]));
+    assert_eq!(
+        on(&["env=prod"]),
+        [("mara".into(), research.clone(), adm.clone()), ("zoe".into(), research.clone(), adm.clone())]
+    );
+    assert_eq!(
+        on(&["env=prod", "role=web"]),
+        [
+            ("mara".into(), research, adm),
+            ("zoe".into(), words(&["print", "research"]), words(&["adm", "docker"]))
+        ]
+    );
+    assert_eq!(on(&["env=stage"]), [("zoe".into(), words(&["night"]), words(&[]))]);
 }
 
 #[test]

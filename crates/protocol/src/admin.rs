@@ -1,8 +1,11 @@
 //! The administrators' routes as both ends see them. Each read gives a JSON array or object; each write its result.
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 use jiff::Timestamp;
 use sallyport_domain::{
-    ConnectionName, Generation, GrantId, GroupId, HostName, HostPatterns, Tags, TenantId, UserState,
+    ConnectionName, Generation, GrantId, GroupId, HostName, HostPatterns, PosixName, Tags, TenantId, Uid,
+    UserState,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +28,7 @@ pub mod route {
     pub const NAMES_APPLY: &str = "/names/apply";
     pub const NAMES_APPROVE: &str = "/names/approve";
     pub const NAMES_ASSIGN: &str = "/names/assign";
+    pub const NAMES_GROUPS: &str = "/names/groups";
     pub const NAMES_KEEP: &str = "/names/keep";
     pub const NAMES_PREVIEW: &str = "/names/preview";
     pub const NAMES_RELEASE: &str = "/names/release";
@@ -33,7 +37,7 @@ pub mod route {
     pub const USERS: &str = "/users";
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddGrant {
     /// The group's id, its object id, or its display name when only one group bears it.
@@ -42,6 +46,25 @@ pub struct AddGrant {
     pub tags: Tags,
     #[serde(default)]
     pub sudo: bool,
+    /// Groups that every such host gets, with one gid for all.
+    #[serde(default)]
+    pub posix_groups: BTreeSet<PosixName>,
+    /// Groups that the hosts have of their own.
+    #[serde(default)]
+    pub local_groups: BTreeSet<PosixName>,
+    /// Whether a local group may be one that is as good as sudo, such as `docker`. With `sudo`, it may.
+    #[serde(default)]
+    pub root_equivalent: bool,
+}
+
+/// A POSIX group of the ledger. `sallyport-ca names groups`.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct PosixGroupView {
+    pub name: PosixName,
+    pub gid: Uid,
+    /// The grants that give it now.
+    pub grants: Vec<GrantId>,
+    pub created_at: Timestamp,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -51,6 +74,10 @@ pub struct GrantView {
     pub group_name: String,
     pub tags: Tags,
     pub sudo: bool,
+    #[serde(default)]
+    pub posix_groups: BTreeSet<PosixName>,
+    #[serde(default)]
+    pub local_groups: BTreeSet<PosixName>,
     pub created_at: Timestamp,
 }
 

@@ -1,7 +1,9 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use sallyport_domain::{Generation, HostId, HostName, PosixName, Principal, Tags, Uid, UidRange, UserId};
+use sallyport_domain::{
+    Generation, HostId, HostName, PosixGroups, PosixName, Principal, Tags, Uid, UidRange, UserId,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -104,6 +106,12 @@ pub struct SnapshotHeader {
 pub struct Counts {
     pub accounts: usize,
     pub sudo: usize,
+    /// An agent from before there were groups leaves both out, here and in the content: it gives less than it is told.
+    #[serde(default)]
+    pub posix_groups: usize,
+    /// Of people in POSIX groups other than their own.
+    #[serde(default)]
+    pub memberships: usize,
 }
 
 /// Everything one host must have.
@@ -111,6 +119,10 @@ pub struct Counts {
 pub struct Content {
     /// Sorted by name. An account that we made and that is not in here has no access.
     pub accounts: Vec<Account>,
+    /// Sorted by name: the groups that the host gets from the CA. One that we made and that is not in here is emptied
+    /// and taken away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub posix_groups: Vec<PosixGroup>,
     /// OpenSSH lines, for `TrustedUserCAKeys`.
     pub user_ca_keys: Vec<String>,
     /// Base64 of the binary revocation list, for `RevokedKeys`.
@@ -126,8 +138,17 @@ impl Content {
         Counts {
             accounts: self.accounts.len(),
             sudo: self.accounts.iter().filter(|account| account.sudo).count(),
+            posix_groups: self.posix_groups.len(),
+            memberships: self.accounts.iter().map(|account| account.groups.len()).sum(),
         }
     }
+}
+
+/// A group that has the same name and gid on every host that has it. Who is in it, the accounts say.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct PosixGroup {
+    pub name: PosixName,
+    pub gid: Uid,
 }
 
 /// One person on one host.
@@ -149,6 +170,9 @@ pub struct Account {
     /// with its own uid, home, shell and `authorized_keys`, and nothing else is made for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<PosixName>,
+    /// Groups beside the person's own. The managed ones stand in [`Content::posix_groups`].
+    #[serde(default, skip_serializing_if = "PosixGroups::is_empty")]
+    pub groups: PosixGroups,
 }
 
 impl Account {
@@ -331,11 +355,30 @@ mod tests {
         assert!(matches!(case.open(host, 7, 2_000), Err(SnapshotError::LeaseOver(_))));
         let altered = Case { content: case.content.replace("[]", "[ ]"), ..Case::new() };
         assert!(matches!(altered.open(altered.header.host, 7, 1_500), Err(SnapshotError::ContentHash)));
-        let mut miscounted = Case::new();
-        miscounted.header.counts.accounts = 3;
-        assert!(matches!(
-            miscounted.open(miscounted.header.host, 7, 1_500),
-            Err(SnapshotError::Counts { .. })
-        ));
+        let wrong: [fn(&mut Counts); 4] = [
+            |counts| counts.accounts = 3,
+            |counts| counts.sudo = 1,
+            |counts| counts.posix_groups = 1,
+            |counts| counts.memberships = 1,
+        ];
+        for wrong in wrong {
+            let mut miscounted = Case::new();
+            wrong(&mut miscounted.header.counts);
+            assert!(matches!(
+                miscounted.open(miscounted.header.host, 7, 1_500),
+                Err(SnapshotError::Counts { .. })
+            ));
+        }
+    }
+
+    /// What a CA from before there were groups sends: none of their members.
+    #[test]
+    fn a_content_without_groups_is_one_of_no_groups() {
+        let text = r#"{"accounts":[],"user_ca_keys":[],"krl":""}"#;
+        let content: Content = serde_json::from_str(text).unwrap();
+        let counts: Counts = serde_json::from_str(r#"{"accounts":0,"sudo":0}"#).unwrap();
+        assert_eq!(content.counts(), counts);
+        // And nobody is told of groups where there are none.
+        assert_eq!(serde_json::to_string(&content).unwrap(), text);
     }
 }

@@ -24,8 +24,8 @@ pub use certificate::{
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use hosts::{
     Account, Content, Counts, EnrollReply, EnrollRequest, HostCertificateReply, HostCertificateRequest,
-    HostKeyProof, Lease, LocalNames, Report, ReportProblem, SnapshotError, SnapshotHeader, SnapshotReply,
-    open_snapshot, sha256_hex,
+    HostKeyProof, Lease, LocalNames, PosixGroup, Report, ReportProblem, SnapshotError, SnapshotHeader,
+    SnapshotReply, open_snapshot, sha256_hex,
 };
 pub use paths::path;
 pub use problem::{Problem, ProblemCode};

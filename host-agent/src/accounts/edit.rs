@@ -2,9 +2,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sallyport_domain::{PosixName, Uid};
 
+use super::group_edit::edit_groups;
 use super::table::Table;
 use super::view::{EXPIRED, field};
-use super::{AccountFiles, Ledger, MARKER_GROUP, Standing, View};
+use super::{AccountFiles, GroupChanges, Ledger, MARKER_GROUP, Standing, View, Withheld};
 
 /// One batch of changes to the account files.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -13,7 +14,9 @@ pub(crate) struct Changes {
     pub(crate) rename: Vec<Rename>,
     pub(crate) reactivate: Vec<PosixName>,
     pub(crate) suspend: Vec<PosixName>,
-    /// Finish or clear what a killed run left without a passwd row.
+    /// Beside people's own.
+    pub(crate) groups: GroupChanges,
+    /// Finish or clear what a killed run left without a passwd row, and groups with one row of two.
     pub(crate) repair: bool,
 }
 
@@ -44,8 +47,7 @@ pub(crate) struct NewAccount {
 #[derive(Debug)]
 pub(crate) struct Edited {
     pub(crate) files: AccountFiles,
-    /// Accounts that turned out not to be ours to touch, and why.
-    pub(crate) withheld: Vec<(PosixName, String)>,
+    pub(crate) withheld: Withheld,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +116,8 @@ pub(crate) fn edit(
         add_accounts(&mut edited, &create, today);
         add_members(&mut edited, &create, marker);
     }
-    Ok(Edited { files: edited, withheld })
+    let groups = edit_groups(&mut edited, ledger, &changes.groups, changes.repair);
+    Ok(Edited { files: edited, withheld: Withheld { accounts: withheld, groups } })
 }
 
 fn refusal(view: &View<'_>, ledger: &Ledger, account: &NewAccount) -> Option<String> {

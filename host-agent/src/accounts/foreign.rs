@@ -6,22 +6,25 @@ use sallyport_domain::{PosixName, Uid, UidRange};
 use sallyport_protocol::LocalNames;
 
 use super::view::field;
-use super::{AccountFiles, Entry, Ledger};
+use super::{AccountFiles, Entry, GroupView, Ledger};
 
 /// Names and numbers of rows that we did not make. Reserved names are nobody's anyway and are left out.
 pub(crate) fn foreign(files: &AccountFiles, ledger: &Ledger, ranges: &[UidRange]) -> LocalNames {
     let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::new());
-    let uid: fn(&Entry) -> Uid = |entry| entry.uid;
-    for (table, number, made) in
-        [(&files.passwd, field::UID, uid), (&files.group, field::GROUP_GID, Entry::gid)]
+    let of_account: fn(&Entry) -> Uid = |entry| entry.uid;
+    let view = GroupView::new(files, ledger);
+    for (table, field, made) in
+        [(&files.passwd, field::UID, of_account), (&files.group, field::GROUP_GID, Entry::gid)]
     {
         for row in table.rows() {
-            let number = row.number(number);
-            let ours = ledger.entry_of(row.name());
+            let number = row.number(field);
+            let name = posix_name(row.name());
+            let group = name.as_ref().filter(|name| view.is_ours(name)).and_then(|name| ledger.group(name));
+            let ours = ledger.entry_of(row.name()).map(made).or(group);
             if ours.is_none() {
-                names.extend(posix_name(row.name()).filter(|name| !name.is_reserved()));
+                names.extend(name.filter(|name| !name.is_reserved()));
             }
-            if ours.is_none_or(|entry| number != Some(made(entry).value())) {
+            if ours.is_none_or(|ours| number != Some(ours.value())) {
                 ids.extend(number.filter(|number| ranges.iter().any(|range| range.contains(*number))));
             }
         }

@@ -5,6 +5,8 @@ use sallyport_domain::{PosixName, Uid, UserId};
 use sallyport_protocol::Account;
 use serde::{Deserialize, Serialize};
 
+use super::Memberships;
+
 /// Which accounts we made, and for whom. An entry is written before its account and never taken out: a name and a
 /// uid never move to another person, and an account whose entry is lost is nobody's to change.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
@@ -15,6 +17,13 @@ pub(crate) struct Ledger {
     /// something of ours lets them in: it tells whose sessions to end.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     adopted: BTreeMap<PosixName, Entry>,
+    /// Groups that we made, as accounts: noted before, never taken out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    groups: BTreeMap<PosixName, Uid>,
+    /// Whom we put into which group, noted before. It stands until they are out of it, and nothing of theirs runs that
+    /// still has it: who was in a group without us stays in it.
+    #[serde(default, skip_serializing_if = "Memberships::is_empty")]
+    memberships: Memberships,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
@@ -79,6 +88,32 @@ impl Ledger {
 
     pub(crate) fn disown(&mut self, name: &PosixName) {
         self.adopted.remove(name);
+    }
+
+    /// The gid of a group that we made.
+    pub(crate) fn group(&self, name: &PosixName) -> Option<Uid> {
+        self.groups.get(name).copied()
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (&PosixName, Uid)> {
+        self.groups.iter().map(|(name, gid)| (name, *gid))
+    }
+
+    pub(crate) fn group_of_gid(&self, gid: Uid) -> Option<&PosixName> {
+        self.groups.iter().find(|(_, known)| **known == gid).map(|(name, _)| name)
+    }
+
+    /// Notes a group that is about to be made. An existing entry stays.
+    pub(crate) fn intend_group(&mut self, name: &PosixName, gid: Uid) {
+        self.groups.entry(name.clone()).or_insert(gid);
+    }
+
+    pub(crate) fn memberships(&self) -> &Memberships {
+        &self.memberships
+    }
+
+    pub(crate) fn memberships_mut(&mut self) -> &mut Memberships {
+        &mut self.memberships
     }
 
     /// Says whose an account is that was nobody's. Otherwise it stays whose it was.

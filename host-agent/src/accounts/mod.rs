@@ -2,6 +2,9 @@
 
 mod edit;
 mod foreign;
+mod group_edit;
+mod group_verify;
+mod groups;
 mod home;
 mod ledger;
 mod lock;
@@ -12,6 +15,8 @@ mod table;
 mod verify;
 mod view;
 
+#[cfg(test)]
+mod group_tests;
 #[cfg(test)]
 mod tests;
 
@@ -25,9 +30,10 @@ use crate::paths::Paths;
 
 pub(crate) use edit::{Changes, NewAccount, Rename};
 pub(crate) use foreign::foreign;
+pub(crate) use groups::{GroupChanges, GroupStanding, GroupView, Memberships, NewGroup};
 pub(crate) use home::{HomeError, Owner, make as make_home};
 pub(crate) use ledger::{Entry, Ledger};
-pub(crate) use rebuild::{Witness, rebuild};
+pub(crate) use rebuild::{Witness, rebuild, rebuild_groups};
 pub(crate) use strays::{own_gid, strays};
 pub(crate) use system_names::system_names;
 pub(crate) use view::{Standing, View};
@@ -52,6 +58,14 @@ pub(crate) struct AccountFiles {
     shadow: Table,
     /// Absent on distributions without group passwords.
     gshadow: Option<Table>,
+}
+
+/// What a batch left alone, and why.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Withheld {
+    pub(crate) accounts: Vec<(PosixName, String)>,
+    /// Sentences about groups.
+    pub(crate) groups: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +135,7 @@ fn refuse_mount(path: &Path, paths: &Paths) -> Result<(), AccountsError> {
 /// Carries out one batch under the lock that useradd and its kin take. Reads afresh under the lock, so that what
 /// others wrote in the meantime stays.
 ///
-/// Gives the accounts that turned out not to be ours to touch.
+/// Gives what turned out not to be ours to touch.
 pub(crate) fn apply(
     paths: &Paths,
     disk: &Disk,
@@ -129,7 +143,7 @@ pub(crate) fn apply(
     changes: &Changes,
     now: Timestamp,
     gid_is_free: impl Fn(u32) -> bool,
-) -> Result<Vec<(PosixName, String)>, AccountsError> {
+) -> Result<Withheld, AccountsError> {
     let _lock = AccountLock::take(&paths.account_lock())?;
     let old = AccountFiles::read(paths)?;
     let today = now.as_second().div_euclid(SECONDS_PER_DAY);

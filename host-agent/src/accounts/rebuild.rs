@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sallyport_domain::{PosixName, Uid, UserId};
 
-use super::{Entry, Ledger};
+use sallyport_protocol::{Content, PosixGroup};
+
+use super::{AccountFiles, Entry, GroupView, Ledger, Memberships};
 
 /// For whom an account was made, as far as something on the host still tells: by name, and the uid where it is told.
 pub(crate) type Witness = BTreeMap<PosixName, (Option<Uid>, UserId)>;
@@ -47,6 +49,40 @@ pub(crate) fn rebuild(
     said
 }
 
+/// Takes the groups of the CA's last word into the ledger where they stand here by name and gid, and notes who of its
+/// people is in their groups: who was put into a local one by somebody else's hand cannot be told apart.
+///
+/// What changed, for people to read.
+pub(crate) fn rebuild_groups(ledger: &mut Ledger, files: &AccountFiles, word: &Content) -> Vec<String> {
+    let mut said = Vec::new();
+    for PosixGroup { name, gid } in &word.posix_groups {
+        let view = GroupView::new(files, ledger);
+        let is_known = ledger.group(name).is_some();
+        if !is_known && view.gid(name) == Some(gid.value()) && ledger.entry(name).is_none() {
+            ledger.intend_group(name, *gid);
+            said.push(format!("the group {name} with gid {gid} is ours"));
+        }
+    }
+    let view = GroupView::new(files, ledger);
+    let mut found = Memberships::default();
+    for account in &word.accounts {
+        let name = account.adopt.as_ref().unwrap_or(&account.name);
+        let known = ledger.entry(name).map(|entry| entry.user) == Some(Some(account.user))
+            || ledger.adopted_entry(name).is_some();
+        let groups = account.groups.managed.iter().chain(&account.groups.local);
+        for group in groups.filter(|group| known && view.has_member(group, name)) {
+            if !ledger.memberships().has(group, name) {
+                found.add(group, name);
+            }
+        }
+    }
+    for (group, name) in found.each() {
+        ledger.memberships_mut().add(group, name);
+        said.push(format!("{name} is in the group {group} by the CA's word"));
+    }
+    said
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +94,28 @@ mod tests {
 
     fn uid(number: u32) -> Uid {
         number.try_into().unwrap()
+    }
+
+    #[test]
+    fn groups_come_back_by_the_cas_word_and_what_stands_here() {
+        use crate::testing::{TestHost, account, content, in_groups, with_groups};
+        let host = TestHost::new();
+        let row = "research:x:70050:ada,bob\nprint:x:9:ada\nadm:x:4:ada\n";
+        let path = host.paths.group();
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + row).unwrap();
+        let files = AccountFiles::read(&host.paths).unwrap();
+        let ada = in_groups(&["research", "print"], &["adm", "lp"], account("ada", 70_001, false));
+        let word =
+            with_groups(&[("gone", 70_052), ("print", 70_051), ("research", 70_050)], content(vec![ada]));
+        let mut ledger = Ledger::default();
+        let entry = Entry { uid: uid(70_001), gid: None, user: Some(user(1)), created_at: at(NOW) };
+        ledger.intend(&name("ada"), entry);
+        let said = rebuild_groups(&mut ledger, &files, &word);
+        assert_eq!(ledger.groups().collect::<Vec<_>>(), [(&name("research"), uid(70_050))]);
+        let noted: Vec<_> = ledger.memberships().each().map(|(group, _)| group.as_str()).collect();
+        assert_eq!(noted, ["adm", "print", "research"]);
+        assert_eq!(said.len(), 4, "{said:?}");
+        assert!(rebuild_groups(&mut ledger, &files, &word).is_empty());
     }
 
     #[test]

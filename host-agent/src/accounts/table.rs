@@ -63,18 +63,20 @@ impl Table {
 #[derive(Clone, Debug)]
 pub(crate) struct Row<'a> {
     pub(crate) line: usize,
+    /// White space before the name, which libc skips.
+    indent: &'a [u8],
     fields: Vec<&'a [u8]>,
 }
 
 impl<'a> Row<'a> {
     /// `None` for comments, empty lines, NIS lines and lines without a name.
     fn parse(line: usize, bytes: &'a [u8]) -> Option<Self> {
-        // libc skips white space before a name.
-        let bytes = bytes.trim_ascii_start();
+        let start = bytes.len() - bytes.trim_ascii_start().len();
+        let (indent, bytes) = bytes.split_at(start);
         if matches!(bytes.first(), None | Some(b'#' | b'+' | b'-' | b':')) || !bytes.contains(&b':') {
             return None;
         }
-        Some(Self { line, fields: bytes.split(|&byte| byte == b':').collect() })
+        Some(Self { line, indent, fields: bytes.split(|&byte| byte == b':').collect() })
     }
 
     pub(crate) fn name(&self) -> &'a [u8] {
@@ -101,7 +103,7 @@ impl<'a> Row<'a> {
         if let Some(field) = fields.get_mut(index) {
             *field = value;
         }
-        fields.join(&b':')
+        [self.indent, &fields.join(&b':')].concat()
     }
 }
 
@@ -137,6 +139,8 @@ mod tests {
         let table = Table::parse(b"ada:*:1");
         let row = table.rows().next().unwrap();
         assert_eq!(row.with(7, b"1", 9), b"ada:*:1:::::1:");
+        let indented = Table::parse(b"  ops:x:5:");
+        assert_eq!(indented.rows().next().unwrap().with(3, b"ada", 4), b"  ops:x:5:ada");
     }
 
     proptest! {

@@ -59,7 +59,7 @@ fn create(accounts: &[(&str, u32)]) -> Changes {
 fn edited(files: &AccountFiles, ledger: &Ledger, changes: &Changes) -> (AccountFiles, Vec<String>) {
     let edited = edit(files, ledger, changes, TODAY, |_| true).unwrap();
     verify(files, &edited.files, ledger).unwrap();
-    (edited.files, edited.withheld.into_iter().map(|(name, _)| name.to_string()).collect())
+    (edited.files, edited.withheld.accounts.into_iter().map(|(name, _)| name.to_string()).collect())
 }
 
 fn text(table: &Table) -> String {
@@ -132,7 +132,7 @@ fn each_missing_mark_makes_a_row_foreign() {
         let changes = Changes { suspend: vec![name("ada")], ..Changes::default() };
         let outcome = edit(&files, &ledger, &changes, TODAY, |_| true).unwrap();
         assert_eq!(outcome.files, files);
-        assert_eq!(outcome.withheld.len(), 1);
+        assert_eq!(outcome.withheld.accounts.len(), 1);
     }
 }
 

@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
+use super::group_verify::{made_groups, our_members, verify_groups, without_ours};
 use super::table::Table;
 use super::view::field;
 use super::{AccountFiles, Ledger, MARKER_GROUP};
@@ -37,17 +38,29 @@ pub(crate) fn sound(files: &AccountFiles) -> Result<(), VerifyError> {
 pub(crate) fn verify(old: &AccountFiles, new: &AccountFiles, ledger: &Ledger) -> Result<(), VerifyError> {
     sound(new)?;
     let ours = our_names(old, ledger);
+    let (made, people) = (made_groups(old, ledger), our_members(ledger));
     let new_tables = tables(new);
     for (file, table) in tables(old) {
         let Some((_, after)) = new_tables.iter().find(|(name, _)| *name == file) else {
             return Err(VerifyError::Foreign { file });
         };
-        if foreign(table, &ours) != foreign(after, &ours) {
+        let (before, now) = (foreign(table, &ours), foreign(after, &ours));
+        let is_same = if matches!(file, "/etc/group" | "/etc/gshadow") {
+            let strangers = |lines: Vec<&[u8]>| -> Vec<Vec<u8>> {
+                let others = lines.into_iter().filter(|line| !made.contains(name_of(line)));
+                others.map(|line| without_ours(line, &people)).collect()
+            };
+            strangers(before) == strangers(now)
+        } else {
+            before == now
+        };
+        if !is_same {
             return Err(VerifyError::Foreign { file });
         }
         unique(file, after, &ours)?;
     }
     members_kept(&old.group, &new.group)?;
+    verify_groups(old, new, ledger)?;
     complete(old, new, &ours)
 }
 

@@ -11,6 +11,8 @@ pub(super) mod field {
     pub(in crate::accounts) const HOME: usize = 5;
     pub(in crate::accounts) const GROUP_GID: usize = 2;
     pub(in crate::accounts) const GROUP_MEMBERS: usize = 3;
+    /// Of group and of gshadow.
+    pub(in crate::accounts) const GROUP_LENGTH: usize = 4;
     pub(in crate::accounts) const PASSWD_LENGTH: usize = 7;
     pub(in crate::accounts) const SHADOW_EXPIRE: usize = 7;
     pub(in crate::accounts) const SHADOW_LENGTH: usize = 9;

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use sallyport_domain::{PosixName, Uid};
 
 use super::{Hands, StepResult};
-use crate::accounts::{self, Changes, Entry, HomeError, Ledger, Owner, make_home};
+use crate::accounts::{
+    self, Changes, Entry, GroupChanges, HomeError, Ledger, Memberships, Owner, Withheld, make_home,
+};
 use crate::plan::{self, Adopted, Person, Wanted};
 use crate::problem::{Code, Problem};
 use crate::tools::Tools;
@@ -13,7 +15,16 @@ use crate::tools::Tools;
 impl<T: Tools> Hands<'_, T> {
     pub(super) fn suspend(&self, ledger: &Ledger, names: &[PosixName]) -> StepResult {
         let changes = Changes { suspend: names.to_vec(), ..Changes::default() };
-        let edit = || accounts::apply(self.paths, self.disk, ledger, &changes, self.now, |_| false);
+        self.take_away(ledger, &changes)
+    }
+
+    pub(super) fn leave_groups(&self, ledger: &Ledger, groups: &GroupChanges) -> StepResult {
+        self.take_away(ledger, &Changes { groups: groups.clone(), ..Changes::default() })
+    }
+
+    /// What takes something away is worth the spare space.
+    fn take_away(&self, ledger: &Ledger, changes: &Changes) -> StepResult {
+        let edit = || accounts::apply(self.paths, self.disk, ledger, changes, self.now, |_| false);
         let result = match edit() {
             Err(accounts::AccountsError::Disk(error))
                 if error.is_disk_full() && self.state.release_spare() =>
@@ -24,6 +35,14 @@ impl<T: Tools> Hands<'_, T> {
         };
         self.tools.accounts_changed();
         result.map(|_| ()).map_err(|error| Problem::caused(Code::AccountsRefused, &error))
+    }
+
+    pub(super) fn forget_memberships(&self, ledger: &Ledger, memberships: &Memberships) -> StepResult {
+        let mut noted = self.state.ledger().unwrap_or_else(|_| ledger.clone());
+        for (group, member) in memberships.each() {
+            noted.memberships_mut().remove(group, member);
+        }
+        self.state.save_ledger(self.disk, &noted).map_err(|error| Problem::caused(Code::StepFailed, &error))
     }
 
     pub(super) fn end_sessions(&self, people: &[Person]) -> StepResult {
@@ -81,11 +100,14 @@ impl<T: Tools> Hands<'_, T> {
         let result = accounts::apply(self.paths, self.disk, ledger, changes, self.now, free);
         self.tools.accounts_changed();
         match result {
-            Ok(withheld) if withheld.is_empty() => Ok(()),
-            Ok(withheld) => {
-                let detail: Vec<String> =
-                    withheld.iter().map(|(name, why)| format!("{name} is withheld: {why}")).collect();
-                absent.extend(withheld.into_iter().map(|(name, _)| name));
+            Ok(withheld) if withheld == Withheld::default() => Ok(()),
+            Ok(Withheld { accounts, groups }) if accounts.is_empty() => {
+                Err(Problem::new(Code::GroupConflict, groups.join("; ")))
+            }
+            Ok(Withheld { accounts, groups }) => {
+                let of_account = |(name, why): &(PosixName, String)| format!("{name} is withheld: {why}");
+                let detail: Vec<String> = accounts.iter().map(of_account).chain(groups).collect();
+                absent.extend(accounts.into_iter().map(|(name, _)| name));
                 Err(Problem::new(Code::NameTaken, detail.join("; ")))
             }
             Err(error) => {

@@ -14,7 +14,7 @@ use crate::accounts::AccountFiles;
 use crate::disk::{Disk, is_temporary};
 use crate::plan::Wanted;
 use crate::sshd::{check_ca_keys, check_krl, render};
-use crate::testing::{NOW, TestHost, account, content, read, wanted_content};
+use crate::testing::{NOW, TestHost, account, content, in_groups, read, wanted_content, with_groups};
 
 /// More things than any run writes.
 const MOST: usize = 400;
@@ -28,13 +28,22 @@ fn krl(version: u8) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// What the host has, and what it shall have: ada goes, bob loses sudo, cyd comes, revocations and CA keys are new.
+/// What the host has, and what it shall have: ada goes, bob loses sudo and a group that goes, cyd comes with a group
+/// that comes, both are in one of the host's, revocations and CA keys are new.
 fn before_and_after() -> (Wanted, Wanted) {
-    let before = content(vec![account("ada", 70_001, true), account("bob", 70_002, true)]);
-    let people = vec![account("bob", 70_002, false), account("cyd", 70_003, true)];
+    let before = vec![
+        in_groups(&["old"], &["frank"], account("ada", 70_001, true)),
+        in_groups(&["kept", "old"], &["frank"], account("bob", 70_002, true)),
+    ];
+    let before = with_groups(&[("kept", 70_050), ("old", 70_051)], content(before));
+    let people = vec![
+        in_groups(&["kept"], &["frank"], account("bob", 70_002, false)),
+        in_groups(&["kept", "new"], &["frank"], account("cyd", 70_003, true)),
+    ];
     let mut keys = before.user_ca_keys.clone();
     keys.push("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea".to_owned());
     let after = Content { accounts: people, user_ca_keys: keys, krl: krl(2), ..content(Vec::new()) };
+    let after = with_groups(&[("kept", 70_050), ("new", 70_052)], after);
     let before = Content { krl: krl(1), ..before };
     (wanted_content(before, NOW), wanted_content(after, NOW))
 }
@@ -61,15 +70,24 @@ fn assert_whole(host: &TestHost, instant: &str) {
     // Rows of others, root's first, and all rows with all of their fields.
     for (file, fields, theirs) in [
         ("etc/passwd", 7, "root:x:0:0:root:/root:/bin/bash\nfrank:x:1000:1000::/home/frank:/bin/sh\n"),
-        ("etc/group", 4, "root:x:0:\nfrank:x:1000:\n"),
+        ("etc/group", 4, "root:x:0:\nfrank:x:1000:"),
         ("etc/shadow", 9, "root:*:1::::::\nfrank:!:1::::::\n"),
-        ("etc/gshadow", 4, "root:*::\nfrank:!::\n"),
+        ("etc/gshadow", 4, "root:*::\nfrank:!::"),
     ] {
         let text = &files[file];
         assert!(text.starts_with(theirs) && text.ends_with('\n'), "{file} {instant}:\n{text}");
         assert!(text.lines().all(|line| line.split(':').count() == fields), "{file} {instant}:\n{text}");
     }
     AccountFiles::read(&host.paths).unwrap();
+    for line in
+        files["etc/group"].lines().filter(|line| line.starts_with("kept:") || line.starts_with("frank:"))
+    {
+        let members = line.rsplit(':').next().unwrap().split(',').filter(|member| !member.is_empty());
+        assert!(
+            members.into_iter().all(|member| ["ada", "bob", "cyd"].contains(&member)),
+            "{line} {instant}"
+        );
+    }
     for name in files["etc/passwd"].lines().filter_map(|line| line.split(':').next()) {
         for file in ["etc/shadow", "etc/group", "etc/gshadow"] {
             let has_row = files[file].lines().any(|line| line.split(':').next() == Some(name));

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use sallyport_client::SystemClock;
 use sallyport_domain::{Clock, PosixName, UidRange, UserId};
 
-use crate::accounts::{AccountFiles, Ledger, Witness, own_gid, rebuild, strays};
+use crate::accounts::{AccountFiles, Ledger, Witness, own_gid, rebuild, rebuild_groups, strays};
 use crate::agent::Agent;
 use crate::disk;
 use crate::lock::AgentLock;
@@ -28,13 +28,16 @@ pub(super) fn recover(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
     let names = strays.iter().map(|(name, _)| name);
     let nobodys = ledger.iter().filter(|(_, entry)| entry.user.is_none()).map(|(name, _)| name);
     let written: Witness = names.chain(nobodys).filter_map(|name| written(agent, name)).collect();
-    let said =
+    let mut said =
         rebuild(&mut ledger, &strays, |name| own_gid(&files, name), &[signed, written], SystemClock.now());
+    said.extend(agent.last_word().map(|word| rebuild_groups(&mut ledger, &files, &word)).unwrap_or_default());
     for line in &said {
         println!("{line}");
     }
     if said.is_empty() && !is_damaged {
-        eprintln!("nothing to do: every account with our marks is known");
+        eprintln!(
+            "nothing to do: every account with our marks is known, and every group of the CA's last word"
+        );
         return Ok(ExitCode::SUCCESS);
     }
     if dry_run {

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use sallyport_domain::PosixName;
 use sallyport_protocol::Account;
 
-use super::{Adopted, Judged, Plan, Step, Wanted, rules};
-use crate::accounts::{Changes, Entry, Ledger, NewAccount, Rename, Standing, View};
+use super::{Adopted, Judged, Plan, Step, Wanted, groups, rules};
+use crate::accounts::{
+    Changes, Entry, GroupChanges, GroupView, Ledger, NewAccount, NewGroup, Rename, Standing, View,
+};
 use crate::lease;
 use crate::principals;
 use crate::problem::{Code, Problem};
@@ -41,7 +43,9 @@ pub(crate) fn grants(
             }
         })
         .collect();
-    plan.steps.extend(edit_accounts(wanted, seen, &granted));
+    let (groups, problems) = groups::join(wanted, seen, &granted, elsewhere);
+    plan.problems.extend(problems);
+    plan.steps.extend(edit_accounts(wanted, seen, &granted, groups));
     make_homes(seen, &granted, &mut plan);
     let granted: Vec<(&Account, Standing)> = granted.into_iter().cloned().collect();
     plan.steps.extend(note_adopted(seen, &granted));
@@ -66,9 +70,14 @@ fn held_elsewhere(account: &Account, holder: &Elsewhere) -> Problem {
     }
 }
 
-fn edit_accounts(wanted: &Wanted, seen: &Seen, granted: &[&(&Account, Standing)]) -> Option<Step> {
+fn edit_accounts(
+    wanted: &Wanted,
+    seen: &Seen,
+    granted: &[&(&Account, Standing)],
+    groups: GroupChanges,
+) -> Option<Step> {
     let files = seen.accounts.as_ref().ok()?;
-    let mut changes = Changes::default();
+    let mut changes = Changes { groups, ..Changes::default() };
     for (account, standing) in granted {
         match standing {
             Standing::Absent => changes.create.push(NewAccount {
@@ -85,11 +94,12 @@ fn edit_accounts(wanted: &Wanted, seen: &Seen, granted: &[&(&Account, Standing)]
             Standing::Adopted | Standing::Ours { suspended: false } | Standing::Foreign(_) => {}
         }
     }
-    changes.repair = !View::new(files, &seen.ledger).orphans().is_empty();
+    changes.repair = !View::new(files, &seen.ledger).orphans().is_empty()
+        || !GroupView::new(files, &seen.ledger).halves().is_empty();
     (!changes.is_empty()).then_some(Step::EditAccounts { changes })
 }
 
-/// What the ledger must say before the accounts of a batch are made.
+/// What the ledger must say before the accounts and groups of a batch are made.
 pub(crate) fn intentions(
     wanted: &Wanted,
     changes: &Changes,
@@ -108,6 +118,12 @@ pub(crate) fn intentions(
         if let Some(entry) = ledger.entry(from) {
             intended.intend(to, Entry { created_at: now, ..*entry });
         }
+    }
+    for NewGroup { name, gid } in &changes.groups.create {
+        intended.intend_group(name, *gid);
+    }
+    for (group, member) in changes.groups.join.each() {
+        intended.memberships_mut().add(group, member);
     }
     (intended != *ledger).then_some(intended)
 }

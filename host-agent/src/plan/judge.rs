@@ -93,6 +93,8 @@ fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -
         if entry.uid != *uid {
             return withheld(Code::UidConflict, &format!("the account was made with uid {}", entry.uid));
         }
+    } else if seen.ledger.group(name).is_some() {
+        return withheld(Code::NameTaken, "a group that we made here has or had that name");
     } else if let Some((other, number, kind)) = given(account, seen) {
         return withheld(Code::UidConflict, &format!("its {kind} {number} was given to {other}"));
     }
@@ -114,8 +116,13 @@ fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -
     }
 }
 
-/// Which number of the account another person's entry has.
+/// Which number of the account another person's entry has, or a group's.
 fn given<'a>(account: &Account, seen: &'a Seen) -> Option<(&'a PosixName, Uid, &'static str)> {
+    let of_group = numbers(account.uid, account.gid())
+        .find_map(|(number, kind)| Some((seen.ledger.group_of_gid(number)?, number, kind)));
+    if of_group.is_some() {
+        return of_group;
+    }
     seen.ledger.iter().filter(|(_, entry)| entry.user != Some(account.user)).find_map(|(other, entry)| {
         let taken = numbers(account.uid, account.gid()).find(|(number, _)| entry.has(*number));
         taken.map(|(number, kind)| (other, number, kind))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sallyport_protocol::Account;
 
 use super::suspend::suspend;
-use super::{Judged, Plan, Step, Wanted, rules};
+use super::{Judged, Plan, Step, Wanted, groups, rules};
 use crate::accounts::Standing;
 use crate::lease;
 use crate::problem::{Code, Problem};
@@ -34,16 +34,18 @@ pub(crate) fn removals(wanted: &Wanted, seen: &Seen, judged: &Judged<'_>) -> Pla
     }
     plan.steps.extend(narrow_sudo(wanted, seen, judged));
     plan.steps.extend(suspend(wanted.accounts(), seen, judged));
+    plan.steps.extend(groups::leave(wanted, seen, judged));
     plan
 }
 
 /// What takes everybody's access away without a word of the CA to go by: nothing is known of revocations then.
-pub(crate) fn removals_of_all(seen: &Seen) -> Plan {
+pub(crate) fn removals_of_all(wanted: &Wanted, seen: &Seen) -> Plan {
     let nobody = Judged { allowed: Vec::new(), problems: Vec::new() };
     let mut plan = Plan::default();
     plan.steps.extend(seen.principals.keys().map(|name| Step::RemovePrincipals { name: name.clone() }));
     plan.steps.extend(seen.sudoers.as_ref().map(|_| Step::RemoveSudo));
     plan.steps.extend(suspend(&[], seen, &nobody));
+    plan.steps.extend(groups::leave(wanted, seen, &nobody));
     plan.problems.extend(seen.accounts.as_ref().err().cloned());
     plan.problems.extend(seen.stray_problem());
     plan

@@ -1,8 +1,9 @@
+use std::collections::BTreeSet;
 use std::fmt;
 
 use sallyport_domain::{PosixName, Uid, UserId};
 
-use crate::accounts::{Changes, NewAccount};
+use crate::accounts::{Changes, GroupChanges, Memberships, NewAccount};
 use crate::sudo::Rule;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,7 +27,9 @@ pub(crate) enum Step {
     Disown { names: Vec<PosixName> },
     EditAccounts { changes: Changes },
     EndSessions { people: Vec<Person> },
+    ForgetMemberships { memberships: Memberships },
     InstallDropIn { bytes: Vec<u8> },
+    LeaveGroups { changes: GroupChanges },
     MakeHome { name: PosixName, uid: Uid, gid: Uid },
     NarrowSudo { bytes: Vec<u8>, rules: Vec<Rule> },
     RemovePrincipals { name: String },
@@ -51,6 +54,13 @@ impl fmt::Display for Step {
             Self::EndSessions { people } => {
                 write!(f, "end what runs of {}", list(people.iter().map(|person| &person.name)))
             }
+            Self::ForgetMemberships { memberships } => {
+                let forget = |(group, names): (&PosixName, &BTreeSet<PosixName>)| {
+                    format!("forget that {} came into the group {group}", list(names))
+                };
+                f.write_str(&memberships.iter().map(forget).collect::<Vec<_>>().join("; "))
+            }
+            Self::LeaveGroups { changes } => f.write_str(&group_parts(changes).join("; ")),
             Self::InstallDropIn { .. } => f.write_str("install the sshd drop-in, check it, reload sshd"),
             Self::MakeHome { name, uid, .. } => write!(f, "make /home/{name} for uid {uid}"),
             Self::NarrowSudo { rules, .. } => {
@@ -88,10 +98,20 @@ fn edit(f: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result {
     if !changes.reactivate.is_empty() {
         parts.push(format!("reactivate {}", list(&changes.reactivate)));
     }
+    parts.extend(group_parts(&changes.groups));
     if changes.repair {
         parts.push("clear what an interrupted run left in group and shadow".into());
     }
     f.write_str(&parts.join("; "))
+}
+
+fn group_parts(changes: &GroupChanges) -> Vec<String> {
+    let GroupChanges { create, join, part, remove } = changes;
+    let create = create.iter().map(|group| format!("create the group {} with gid {}", group.name, group.gid));
+    let join = join.iter().map(|(group, names)| format!("put {} into the group {group}", list(names)));
+    let part = part.iter().map(|(group, names)| format!("take {} out of the group {group}", list(names)));
+    let remove = remove.iter().map(|name| format!("remove the group {name}"));
+    create.chain(join).chain(part).chain(remove).collect()
 }
 
 fn list<'a>(names: impl IntoIterator<Item = &'a PosixName>) -> String {

@@ -27,7 +27,7 @@ fn by_files(files: &AccountFiles, accounts: &[Account], seen: &Seen, judged: &Ju
     for (name, entry) in seen.ledger.iter().filter(|(name, _)| !keep.contains(name)) {
         let Standing::Ours { suspended } = view.standing(name) else { continue };
         let person = Person { name: name.clone(), uid: entry.uid };
-        if seen.running.contains(&entry.uid.value()) {
+        if seen.running.contains_key(&entry.uid.value()) {
             running.push(person.clone());
         }
         if !suspended {
@@ -38,7 +38,7 @@ fn by_files(files: &AccountFiles, accounts: &[Account], seen: &Seen, judged: &Ju
     // An adopted account is never expired: without principals and sudo, what is left of ours is what runs.
     let mut disowned = Vec::new();
     for (name, entry) in seen.ledger.adopted().filter(|(name, _)| !keep.contains(name)) {
-        if seen.running.contains(&entry.uid.value()) {
+        if seen.running.contains_key(&entry.uid.value()) {
             running.push(Person { name: name.clone(), uid: entry.uid });
         } else {
             disowned.push(name.clone());
@@ -66,7 +66,7 @@ fn by_ledger(accounts: &[Account], seen: &Seen) -> Vec<Step> {
         .ledger
         .iter()
         .chain(seen.ledger.adopted())
-        .filter(|(name, entry)| seen.running.contains(&entry.uid.value()) && !wanted(name, entry));
+        .filter(|(name, entry)| seen.running.contains_key(&entry.uid.value()) && !wanted(name, entry));
     let people: Vec<Person> =
         gone.map(|(name, entry)| Person { name: name.clone(), uid: entry.uid }).collect();
     end(people.into_iter().chain(running_strays(accounts, seen)).collect()).into_iter().collect()
@@ -77,6 +77,6 @@ fn by_ledger(accounts: &[Account], seen: &Seen) -> Vec<Step> {
 fn running_strays(accounts: &[Account], seen: &Seen) -> Vec<Person> {
     let wanted = |name: &PosixName, uid: Uid| accounts.iter().any(|a| a.name == *name && a.uid == uid);
     let strays = seen.strays.iter().filter(|(name, uid)| !wanted(name, *uid));
-    let running = strays.filter(|(_, uid)| seen.running.contains(&uid.value()));
+    let running = strays.filter(|(_, uid)| seen.running.contains_key(&uid.value()));
     running.map(|(name, uid)| Person { name: name.clone(), uid: *uid }).collect()
 }

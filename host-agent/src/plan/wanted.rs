@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sallyport_domain::UidRange;
-use sallyport_protocol::Account;
+use sallyport_protocol::{Account, PosixGroup};
 
 use crate::principals::ExpiryNotation;
 use crate::problem::{Code, Problem};
@@ -13,6 +13,8 @@ use crate::state::Accepted;
 pub(crate) struct Wanted {
     /// Nobody, once the lease is over.
     pub(super) accounts: Vec<Account>,
+    /// `None`: unknown. A lease that is over takes people out of them and leaves the groups.
+    pub(super) posix_groups: Option<Vec<PosixGroup>>,
     pub(super) user_ca_keys: Vec<String>,
     pub(super) krl: String,
     pub(super) uid_ranges: Vec<UidRange>,
@@ -53,6 +55,7 @@ impl Wanted {
         };
         Self {
             accounts: if over { Vec::new() } else { accepted.content.accounts.clone() },
+            posix_groups: Some(accepted.content.posix_groups.clone()),
             user_ca_keys: accepted.content.user_ca_keys.clone(),
             krl: accepted.content.krl.clone(),
             uid_ranges: accepted.content.uid_ranges.clone(),
@@ -74,6 +77,7 @@ impl Wanted {
         );
         Self {
             accounts: Vec::new(),
+            posix_groups: None,
             user_ca_keys: Vec::new(),
             krl: String::new(),
             uid_ranges: Vec::new(),

@@ -63,6 +63,10 @@ impl Tools for FakeTools {
         self.elsewhere.get(name.as_str()).cloned()
     }
 
+    fn group_elsewhere(&self, name: &PosixName, _gid: u32) -> Option<Elsewhere> {
+        self.elsewhere.get(name.as_str()).cloned()
+    }
+
     fn gid_is_free(&self, _gid: u32) -> bool {
         true
     }

@@ -102,6 +102,17 @@ impl Tools for RealTools {
         })
     }
 
+    fn group_elsewhere(&self, name: &PosixName, gid: u32) -> Option<Elsewhere> {
+        if matches!(User::from_name(name.as_str()), Ok(Some(_))) {
+            return Some(Elsewhere::Name("a user of another name service".into()));
+        }
+        if matches!(Group::from_name(name.as_str()), Ok(Some(_))) {
+            return Some(Elsewhere::Name("a group of another name service".into()));
+        }
+        let who = holder_elsewhere(name, gid)?;
+        Some(Elsewhere::Number { number: gid, who })
+    }
+
     fn gid_is_free(&self, gid: u32) -> bool {
         matches!(Group::from_gid(Gid::from_raw(gid)), Ok(None))
     }

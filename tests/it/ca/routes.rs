@@ -62,6 +62,7 @@ const ROUTES: &[(&str, &[&str], For)] = &[
     ("/api/v1/provisioning", &["GET"], For::Nobody),
     ("/api/v1/names", &["GET"], For::Nobody),
     ("/api/v1/names/adoptions", &["DELETE", "GET", "POST"], For::Nobody),
+    ("/api/v1/names/groups", &["GET"], For::Nobody),
     ("/api/v1/names/apply", &["POST"], For::Nobody),
     ("/api/v1/names/approve", &["POST"], For::Nobody),
     ("/api/v1/names/assign", &["POST"], For::Nobody),

@@ -17,7 +17,8 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sallyport_client::SystemClock;
 use sallyport_domain::{
-    Clock as _, Generation, HostId, HostName, HostPatterns, PosixName, Principal, Tags, Uid, UserId,
+    Clock as _, Generation, HostId, HostName, HostPatterns, PosixGroups, PosixName, Principal, Tags, Uid,
+    UserId,
 };
 use sallyport_protocol::{
     Account, Bootstrap, Content, EnrollReply, EnrollRequest, Fingerprint, HostCertificateReply,
@@ -151,6 +152,7 @@ impl MiniCa {
             sudo: false,
             gid: None,
             adopt: None,
+            groups: PosixGroups::default(),
         };
         Ok(Engineer { name, identity, account })
     }

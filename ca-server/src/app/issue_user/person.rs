@@ -84,7 +84,8 @@ pub(super) fn entitle(
 
 /// The grant as policy knows it.
 pub(in crate::app) fn policy_grant(row: GrantRow) -> Grant {
-    Grant { id: row.id, group: row.group, tags: row.tags, sudo: row.sudo, extensions: BTreeSet::new() }
+    let GrantRow { id, group, tags, sudo, posix_groups, .. } = row;
+    Grant { id, group, tags, sudo, posix_groups, extensions: BTreeSet::new() }
 }
 
 fn limits(tx: &dyn WriteTx, app: &App, login: Login) -> Result<Limits, AppError> {

@@ -4,16 +4,32 @@ use sallyport_domain::{Uid, UidRange, UserId};
 use sallyport_store::{StoreError, WriteTx};
 
 /// The next free number of the ranges, in their order; `None` when all were handed out.
-///
-/// The search goes on where the last one ended: no number is looked at twice, so a write never scans.
 pub fn next_uid(tx: &mut dyn WriteTx, ranges: &[UidRange], user: UserId) -> Result<Option<Uid>, StoreError> {
+    next(
+        tx,
+        ranges,
+        |tx, uid| Ok(is_free(tx, uid)? && tx.wanting_id(uid.value().into(), user, 1)?.is_empty()),
+    )
+}
+
+/// As [`next_uid`], for a group: out of the same ranges.
+pub fn next_gid(tx: &mut dyn WriteTx, ranges: &[UidRange]) -> Result<Option<Uid>, StoreError> {
+    next(tx, ranges, |tx, gid| Ok(is_free(tx, gid)? && !tx.is_wanted_id(gid)?))
+}
+
+/// The search goes on where the last one ended: no number is looked at twice, so a write never scans.
+fn next(
+    tx: &mut dyn WriteTx,
+    ranges: &[UidRange],
+    suits: impl Fn(&mut dyn WriteTx, Uid) -> Result<bool, StoreError>,
+) -> Result<Option<Uid>, StoreError> {
     for range in ranges {
         let mut number = tx.next_id(*range)?;
         let mut found = None;
         while found.is_none() && range.contains(number) {
             let free = Uid::try_from(number).ok();
             found = match free {
-                Some(uid) if is_free(tx, uid, user)? => Some(uid),
+                Some(uid) if suits(tx, uid)? => Some(uid),
                 _ => None,
             };
             number += 1;
@@ -26,9 +42,8 @@ pub fn next_uid(tx: &mut dyn WriteTx, ranges: &[UidRange], user: UserId) -> Resu
     Ok(None)
 }
 
-fn is_free(tx: &mut dyn WriteTx, uid: Uid, user: UserId) -> Result<bool, StoreError> {
-    Ok(tx.holder_of_id(uid)?.is_none()
-        && tx.posix_group_of_id(uid)?.is_none()
-        && tx.hosts_with_id(uid)?.is_empty()
-        && tx.wanting_id(uid.value().into(), user, 1)?.is_empty())
+fn is_free(tx: &mut dyn WriteTx, number: Uid) -> Result<bool, StoreError> {
+    Ok(tx.holder_of_id(number)?.is_none()
+        && tx.posix_group_of_id(number)?.is_none()
+        && tx.hosts_with_id(number)?.is_empty())
 }

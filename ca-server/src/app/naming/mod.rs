@@ -26,7 +26,7 @@ mod previewed;
 mod storm;
 
 pub use adopt::adopted_here;
-pub use allocate::next_uid;
+pub use allocate::{next_gid, next_uid};
 pub use attributes::Attributes;
 pub use mapping::Mapping;
 pub use preview::preview_rows;

@@ -45,7 +45,8 @@ impl Stage {
 
     /// The grant's first transaction, and nothing after it: as if the server were killed then.
     async fn begin_to_grant(&self) -> GrantId {
-        let ask = AddGrant { group: self.group.to_string(), tags: tags(&["env=prod"]), sudo: false };
+        let tags = tags(&["env=prod"]);
+        let ask = AddGrant { group: self.group.to_string(), tags, ..AddGrant::default() };
         let request = self.app.new_request_id();
         let change =
             self.app.change(request, self.app.now(), move |tx, change| grants::add(tx, change, &ask));
@@ -97,7 +98,7 @@ impl Stage {
         let (group, host) = (self.group, self.host().await);
         let look = move |tx: &dyn sallyport_store::ReadTx| {
             let named = tx.people_in(group)?.iter().filter(|person| person.posix_name.is_some()).count();
-            Ok::<_, StoreError>((named, snapshot::accounts(tx, &host, false)?.len()))
+            Ok::<_, StoreError>((named, snapshot::people_and_groups(tx, &host, false)?.accounts.len()))
         };
         self.app.store().read(look).await.unwrap()
     }

@@ -131,3 +131,17 @@ pub(super) async fn adoptions(config: &Path, output: Output) -> anyhow::Result<(
         "no local account was given to anybody",
     )
 }
+
+pub(super) async fn groups(config: &Path, output: Output) -> anyhow::Result<()> {
+    let all = with_admin(config, |admin| async move { admin.posix_groups().await }).await?;
+    table::print(
+        output.format,
+        &all,
+        ["name", "gid", "since", "grants"],
+        |row| {
+            let grants: Vec<String> = row.grants.iter().map(ToString::to_string).collect();
+            [row.name.to_string(), row.gid.to_string(), row.created_at.to_string(), grants.join(" ")]
+        },
+        "hosts get no POSIX group from here\n  run: sallyport-ca admin grant add --group GROUP --tag KEY=VALUE --posix-group NAME",
+    )
+}

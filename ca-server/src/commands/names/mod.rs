@@ -18,6 +18,7 @@ pub(super) async fn run(config: &Path, asked: Names) -> anyhow::Result<()> {
         Names::Approve { user, name, output, .. } => decide::approve(config, user, name, output).await,
         Names::Assign { user, name, output } => decide::assign(config, user, name, output).await,
         Names::Eval(asked) => eval::run(&asked),
+        Names::Groups(output) => decide::groups(config, output).await,
         Names::Keep { user, output } => decide::keep(config, user, output).await,
         Names::List { reserved, output } => decide::list(config, reserved, output).await,
         Names::Preview(asked) => preview::run(config, asked).await,

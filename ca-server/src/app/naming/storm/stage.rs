@@ -217,7 +217,7 @@ impl Storm {
         if let Some(grant) = circle.grant.take() {
             self.app.remove_grant(request, grant).await.unwrap();
         } else {
-            let ask = AddGrant { group: circle.id.to_string(), tags: prod(), sudo: false };
+            let ask = AddGrant { group: circle.id.to_string(), tags: prod(), ..AddGrant::default() };
             circle.grant = Some(self.app.add_grant(request, ask).await.unwrap().id);
         }
         self.operations += 1;

@@ -1,0 +1,280 @@
+//! Groups beside people's own: those that we make, and those of the host that we put people into.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use sallyport_domain::{PosixName, Uid};
+use serde::{Deserialize, Serialize};
+
+use super::view::field;
+use super::{AccountFiles, Ledger, MARKER_GROUP};
+
+/// One batch of changes to groups.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct GroupChanges {
+    pub(crate) create: Vec<NewGroup>,
+    pub(crate) join: Memberships,
+    pub(crate) part: Memberships,
+    pub(crate) remove: Vec<PosixName>,
+}
+
+impl GroupChanges {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct NewGroup {
+    pub(crate) name: PosixName,
+    pub(crate) gid: Uid,
+}
+
+/// Accounts by the group that they are in.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Memberships(BTreeMap<PosixName, BTreeSet<PosixName>>);
+
+impl Memberships {
+    pub(crate) fn add(&mut self, group: &PosixName, member: &PosixName) {
+        self.0.entry(group.clone()).or_default().insert(member.clone());
+    }
+
+    pub(crate) fn remove(&mut self, group: &PosixName, member: &PosixName) {
+        if let Some(members) = self.0.get_mut(group) {
+            members.remove(member);
+        }
+        self.0.retain(|_, members| !members.is_empty());
+    }
+
+    pub(crate) fn of(&self, group: &PosixName) -> impl Iterator<Item = &PosixName> {
+        self.0.get(group).into_iter().flatten()
+    }
+
+    pub(crate) fn has(&self, group: &PosixName, member: &PosixName) -> bool {
+        self.0.get(group).is_some_and(|members| members.contains(member))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&PosixName, &BTreeSet<PosixName>)> {
+        self.0.iter()
+    }
+
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&PosixName, &PosixName)> {
+        self.0.iter().flat_map(|(group, members)| members.iter().map(move |member| (group, member)))
+    }
+}
+
+impl<'a> FromIterator<(&'a PosixName, &'a PosixName)> for Memberships {
+    fn from_iter<T: IntoIterator<Item = (&'a PosixName, &'a PosixName)>>(pairs: T) -> Self {
+        let mut memberships = Self::default();
+        for (group, member) in pairs {
+            memberships.add(group, member);
+        }
+        memberships
+    }
+}
+
+/// What stands under the name of a group that we are to make.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum GroupStanding {
+    Absent,
+    /// Somebody else's name or number: why it cannot be ours.
+    Foreign(String),
+    /// Proved ours by the ledger and the gid.
+    Ours,
+}
+
+/// The group file, indexed once.
+#[derive(Debug)]
+pub(crate) struct GroupView<'a> {
+    ledger: &'a Ledger,
+    groups: HashMap<&'a [u8], Vec<Group<'a>>>,
+    /// Uids and gids of all rows, and whose they are.
+    numbers: HashMap<u32, &'a [u8]>,
+    users: HashSet<&'a [u8]>,
+    /// Gids that are the first group of some account.
+    primary: HashSet<u32>,
+    /// Members by the names in gshadow; `None` where there is no such file.
+    shadowed: Option<HashMap<&'a [u8], HashSet<&'a [u8]>>>,
+}
+
+#[derive(Debug)]
+struct Group<'a> {
+    gid: Option<u32>,
+    /// A row with a field missing is read by some tools and not by others.
+    is_whole: bool,
+    members: Vec<&'a [u8]>,
+}
+
+impl<'a> GroupView<'a> {
+    pub(crate) fn new(files: &'a AccountFiles, ledger: &'a Ledger) -> Self {
+        let mut view = Self {
+            ledger,
+            groups: HashMap::new(),
+            numbers: HashMap::new(),
+            users: HashSet::new(),
+            primary: HashSet::new(),
+            shadowed: files.gshadow.as_ref().map(|table| {
+                table
+                    .rows()
+                    .map(|row| (row.name(), members(row.field(field::GROUP_MEMBERS)).collect()))
+                    .collect()
+            }),
+        };
+        for row in files.passwd.rows() {
+            view.users.insert(row.name());
+            view.primary.extend(row.number(field::GID));
+            view.numbers.extend(row.number(field::UID).map(|uid| (uid, row.name())));
+        }
+        for row in files.group.rows() {
+            let gid = row.number(field::GROUP_GID);
+            let members = members(row.field(field::GROUP_MEMBERS)).filter(|name| !name.is_empty()).collect();
+            let is_whole = row.len() >= field::GROUP_LENGTH;
+            view.groups.entry(row.name()).or_default().push(Group { gid, is_whole, members });
+            if let Some(gid) = gid {
+                view.numbers.entry(gid).or_insert(row.name());
+            }
+        }
+        view
+    }
+
+    /// Both marks must hold before a row is ours: the ledger's entry and its gid.
+    pub(crate) fn standing(&self, name: &PosixName, gid: Uid) -> GroupStanding {
+        let known = self.ledger.group(name);
+        if let Some(known) = known.filter(|known| *known != gid) {
+            return GroupStanding::Foreign(format!("it was made with gid {known} here"));
+        }
+        let rows = self.groups.get(name.as_str().as_bytes()).map(Vec::as_slice).unwrap_or_default();
+        match rows {
+            _ if self.ledger.entry(name).is_some() => {
+                GroupStanding::Foreign("an account that we made has or had that name".into())
+            }
+            _ if self.users.contains(name.as_str().as_bytes()) => {
+                GroupStanding::Foreign("an account of that name is here".into())
+            }
+            [] => self.taken(name, gid).map_or(GroupStanding::Absent, GroupStanding::Foreign),
+            [group] if !group.is_whole => GroupStanding::Foreign("its row in /etc/group is incomplete".into()),
+            [group] if group.gid == Some(gid.value()) && known.is_some() => GroupStanding::Ours,
+            [group] if group.gid == Some(gid.value()) => GroupStanding::Foreign(
+                "a group of that name and gid is here that we did not make; if we did, run: sallyport-host recover".into(),
+            ),
+            [_] if known.is_some() => {
+                GroupStanding::Foreign(format!("the group has another gid than the {gid} that we gave it"))
+            }
+            [_] => GroupStanding::Foreign("a group of that name is here that we did not make".into()),
+            _ => GroupStanding::Foreign("the name stands in /etc/group more than once".into()),
+        }
+    }
+
+    fn taken(&self, name: &PosixName, gid: Uid) -> Option<String> {
+        if let Some(holder) = self.numbers.get(&gid.value()) {
+            return Some(format!("its gid {gid} belongs to {}", String::from_utf8_lossy(holder)));
+        }
+        if self.primary.contains(&gid.value()) && self.ledger.group(name).is_none() {
+            return Some(format!("its gid {gid} is the group of an account here"));
+        }
+        let account = self.ledger.iter().find(|(_, entry)| entry.has(gid)).map(|(other, _)| other);
+        let group = self.ledger.group_of_gid(gid).filter(|other| *other != name);
+        account.or(group).map(|other| format!("its gid {gid} was given to {other}"))
+    }
+
+    /// Whether the row is a group that we made.
+    pub(crate) fn is_ours(&self, name: &PosixName) -> bool {
+        self.ledger.group(name).is_some_and(|gid| self.standing(name, gid) == GroupStanding::Ours)
+    }
+
+    /// Why nobody is put into this group of the host; `None` when people can be.
+    pub(crate) fn local_refusal(&self, name: &PosixName) -> Option<String> {
+        match self.groups.get(name.as_str().as_bytes()).map(Vec::as_slice) {
+            _ if name.as_str() == MARKER_GROUP => Some("it is where our accounts are kept".into()),
+            _ if self.ledger.entry(name).is_some() => {
+                Some("it is the own group of an account that we made".into())
+            }
+            _ if self.is_ours(name) => Some("it is a group that we made, and not the host's".into()),
+            None => Some("the host has no such group".into()),
+            Some([group]) if group.is_whole => None,
+            Some([_]) => Some("its row in /etc/group is incomplete".into()),
+            Some(_) => Some("its name stands in /etc/group more than once".into()),
+        }
+    }
+
+    pub(crate) fn gid(&self, name: &PosixName) -> Option<u32> {
+        self.only(name)?.gid
+    }
+
+    pub(crate) fn has_member(&self, group: &PosixName, member: &PosixName) -> bool {
+        self.only(group).is_some_and(|group| group.members.contains(&member.as_str().as_bytes()))
+    }
+
+    /// What gshadow says; `None` where it has no such row.
+    fn has_shadow_member(&self, group: &PosixName, member: &PosixName) -> Option<bool> {
+        let members = self.shadowed.as_ref()?.get(group.as_str().as_bytes())?;
+        Some(members.contains(member.as_str().as_bytes()))
+    }
+
+    /// Whether the account stands in the group in one of the two files at least: a killed run leaves it in one.
+    pub(crate) fn has_trace(&self, group: &PosixName, member: &PosixName) -> bool {
+        self.has_member(group, member) || self.has_shadow_member(group, member) == Some(true)
+    }
+
+    /// Whether the account is to be put into the group: it is not in it, or only half, by our doing.
+    pub(crate) fn is_outside(&self, group: &PosixName, member: &PosixName) -> bool {
+        if !self.has_member(group, member) {
+            return true;
+        }
+        self.ledger.memberships().has(group, member) && self.has_shadow_member(group, member) == Some(false)
+    }
+
+    /// Accounts that we made, as far as they are in the group, in either file.
+    pub(crate) fn made_members(&self, group: &PosixName) -> BTreeSet<PosixName> {
+        let shadowed = self.shadowed.as_ref().and_then(|groups| groups.get(group.as_str().as_bytes()));
+        let members = self.members(group).chain(shadowed.into_iter().flatten().copied());
+        let made = |member: &[u8]| {
+            let name: PosixName = std::str::from_utf8(member).ok()?.parse().ok()?;
+            self.ledger.entry(&name).is_some().then_some(name)
+        };
+        members.filter_map(made).collect()
+    }
+
+    pub(crate) fn members(&self, group: &PosixName) -> impl Iterator<Item = &'a [u8]> + '_ {
+        self.only(group).into_iter().flat_map(|group| group.members.iter().copied())
+    }
+
+    /// Whether some account has the gid as its first group.
+    pub(crate) fn is_primary(&self, gid: Uid) -> bool {
+        self.primary.contains(&gid.value())
+    }
+
+    fn only(&self, name: &PosixName) -> Option<&Group<'a>> {
+        match self.groups.get(name.as_str().as_bytes()).map(Vec::as_slice) {
+            Some([group]) => Some(group),
+            _ => None,
+        }
+    }
+
+    /// Groups of ours of which a killed run wrote, or took away, only one of the two rows.
+    pub(crate) fn halves(&self) -> Vec<PosixName> {
+        let Some(shadowed) = &self.shadowed else { return Vec::new() };
+        let half = |name: &&PosixName| {
+            let key = name.as_str().as_bytes();
+            let has_row = self.groups.contains_key(key);
+            has_row != shadowed.contains_key(key) && (!has_row || self.is_ours(name))
+        };
+        let of_account = |name: &&PosixName| self.ledger.entry(name).is_some();
+        self.ledger
+            .groups()
+            .map(|(name, _)| name)
+            .filter(|name| !of_account(name))
+            .filter(half)
+            .cloned()
+            .collect()
+    }
+}
+
+/// The names in a member list, with the empty ones that somebody's hand may have left.
+pub(super) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|&byte| byte == b',')
+}
