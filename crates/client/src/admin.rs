@@ -262,7 +262,6 @@ fn plain_id(id: &str) -> Result<&str, ClientError> {
 
 #[cfg(test)]
 mod tests {
-    use sallyport_domain::Tags;
     use sallyport_protocol::{Problem, ProblemCode};
     use serde_json::json;
 
