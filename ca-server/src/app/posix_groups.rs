@@ -1,5 +1,8 @@
 //! POSIX groups that grants give: which may be given, and the ledger of those that hosts get from here.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use sallyport_audit::EventName;
