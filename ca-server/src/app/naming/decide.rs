@@ -22,7 +22,8 @@ impl App {
             None => self.renamable().await?,
         };
         let all = ask.user.is_none();
-        self.change(request, self.now(), move |tx, change| {
+        // Each is refused before anything of it is written; of all, there may be a hundred thousand.
+        self.change_firm(request, self.now(), move |tx, change| {
             let mut changes = Vec::new();
             for user in users {
                 match approve(tx, change, user, ask.expected.as_deref()) {
