@@ -32,10 +32,22 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// Cargo in the repository's root, whatever folder the caller stands in.
+///
+/// Without what `cargo run` told this program of its own package: ring's build script looks at such variables, and
+/// would be run anew, with all that stands on it, whenever somebody goes from `cargo xtask` to plain cargo and back.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(paths::root());
+    for (name, _) in std::env::vars_os() {
+        if is_of_our_package(&name.to_string_lossy()) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
+}
+
+fn is_of_our_package(variable: &str) -> bool {
+    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
 
 fn deny() -> Command {
