@@ -61,7 +61,7 @@ fn an_error_has_its_place_and_a_caret() -> Result<()> {
 
 #[test]
 fn what_iif_may_not_ask_is_told_and_decides_no_name() -> Result<()> {
-    let expression = r#"IIF(IsPresent([mail]), [mail], [userPrincipalName])"#;
+    let expression = r"IIF(IsPresent([mail]), [mail], [userPrincipalName])";
     let tried = eval(&[expression, "--attr", "mail=m"])?;
     assert_eq!(tried.stdout.trim(), "m");
     assert!(tried.stderr.contains("warning: at character 5:") && tried.stderr.contains("Switch("), "{tried}");
