@@ -101,6 +101,9 @@ pub struct ReleasedName {
     pub confirm: Option<String>,
     pub confirm_until: Option<Timestamp>,
     pub freed: bool,
+    /// Said by the first step: who waits for the name, and has it as soon as it is freed.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -212,6 +212,7 @@ fn a_name_is_released_in_two_steps() -> Result<()> {
     assert_eq!(posix_name(&world, &second)?, None);
     let asked = names(&world, &["release", "rosalind"])?;
     let confirm = asked["confirm"].as_str().context("no word")?;
+    assert_eq!(asked["next"], second.upn.as_str());
     world.ca.command(&["names", "release", "rosalind", "--confirm", "wrong"])?.refused()?;
     assert_eq!(names(&world, &["release", "rosalind", "--confirm", confirm])?["freed"], true);
     // Whoever waited for it has it.

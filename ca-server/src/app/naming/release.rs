@@ -7,6 +7,7 @@ use sallyport_protocol::names::{ReleaseName, ReleasedName};
 use sallyport_protocol::{ProblemCode, sha256_hex};
 use sallyport_store::{LedgerRow, NameRow, PersonRow, WriteTx};
 
+use super::waiting::next_in_line;
 use crate::app::change::Change;
 use crate::app::{App, AppError};
 
@@ -37,7 +38,9 @@ fn first_step(tx: &mut dyn WriteTx, change: &Change, name: &PosixName) -> Result
     let event = change.event(EventName::NameReleaseAsked).of_user(holder.id);
     tx.append(&event.with("name", name.as_str()))?;
     let until = change.now.checked_add(PATIENCE).ok();
-    Ok(view(name, &holder, Some(word(name, change.now)), until, false))
+    let next = next_in_line(tx, name)?.map(|user| tx.person(user)).transpose()?.flatten();
+    let next = next.map(|person| person.user_name);
+    Ok(ReleasedName { next, ..view(name, &holder, Some(word(name, change.now)), until, false) })
 }
 
 fn second_step(
@@ -130,5 +133,6 @@ fn view(
         confirm,
         confirm_until,
         freed,
+        next: None,
     }
 }

@@ -92,7 +92,6 @@ pub fn note_foreign(
 /// Whoever is pinned meanwhile moves a name too: its other claimants have their turn again, and lose.
 pub fn judge_again(tx: &mut dyn WriteTx, change: &mut Change) -> Result<Moved, StoreError> {
     let (mut left, mut later) = (AT_ONCE, Moved::default());
-    change.naming.journal().moved(&change.moved.names);
     while let Some(number) = change.moved.numbers.pop_first() {
         match left.checked_sub(judge_number(tx, change, number)?) {
             Some(less) => left = less,
@@ -100,6 +99,7 @@ pub fn judge_again(tx: &mut dyn WriteTx, change: &mut Change) -> Result<Moved, S
         }
     }
     while let Some(name) = change.moved.names.pop_first() {
+        change.naming.journal().moved(&name);
         let mut last = None;
         loop {
             let page = page(tx, &name, last.as_ref())?;
@@ -130,6 +130,8 @@ fn judge_number(tx: &mut dyn WriteTx, change: &mut Change, number: Uid) -> Resul
 /// Some of those who wait for a name: whom a grant reaches first, and else in the order in which it was proposed.
 struct Page {
     users: Vec<UserId>,
+    /// How many of them a grant reaches.
+    reached: usize,
     /// Rows that were read for it.
     looked: usize,
     /// Where the next page begins.
@@ -152,8 +154,15 @@ fn page(tx: &dyn WriteTx, name: &PosixName, after: Option<&LedgerRow>) -> Result
         let Some(resource) = tx.resource_of_person(row.user)? else { continue };
         if is_granted(tx, resource.id)? { &mut users } else { &mut others }.push(row.user);
     }
+    let reached = users.len();
     users.append(&mut others);
-    Ok(Page { users, looked, last })
+    Ok(Page { users, reached, looked, last })
+}
+
+/// Who gets the name as soon as nothing is in the way.
+pub(super) fn next_in_line(tx: &dyn WriteTx, name: &PosixName) -> Result<Option<UserId>, StoreError> {
+    let page = page(tx, name, None)?;
+    Ok(page.users.first().copied().filter(|_| page.reached > 0))
 }
 
 fn waits(person: &PersonRow) -> bool {

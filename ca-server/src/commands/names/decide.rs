@@ -82,7 +82,7 @@ pub(super) async fn release(
 ) -> anyhow::Result<()> {
     let ask = ReleaseName { name, confirm };
     let done = with_admin(config, |admin| async move { admin.release_name(&ask).await }).await?;
-    let ReleasedName { name, user_name, confirm, confirm_until, freed, .. } = &done;
+    let ReleasedName { name, user_name, confirm, confirm_until, freed, next, .. } = &done;
     if output.format == Format::Json {
         println!("{}", serde_json::to_string_pretty(&done)?);
     } else if *freed {
@@ -92,6 +92,9 @@ pub(super) async fn release(
     }
     if let (Some(word), Some(until)) = (confirm, confirm_until) {
         eprintln!("whoever gets it next finds the files of {user_name} under it where hosts still have them");
+        if let Some(next) = next {
+            eprintln!("freed, it is the name of {next} at once, who waits for it");
+        }
         eprintln!("  until {until}, to free it: sallyport-ca names release {name} --confirm {word}");
     }
     Ok(())

@@ -52,10 +52,10 @@ impl Journal {
         });
     }
 
-    pub(in crate::app::naming) fn moved(&self, names: &BTreeSet<PosixName>) {
+    pub(in crate::app::naming) fn moved(&self, name: &PosixName) {
         self.with(|noted| {
             if let Some(noted) = noted {
-                noted.names.extend(names.iter().cloned());
+                noted.names.insert(name.clone());
             }
         });
     }
