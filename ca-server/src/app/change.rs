@@ -97,15 +97,6 @@ impl Change {
     }
 }
 
-/// What is to be done once a change is durable.
-#[derive(Debug)]
-struct After {
-    /// Hosts have something new to hear.
-    moved: bool,
-    /// Whoever is judged later.
-    waiting: Moved,
-}
-
 impl App {
     /// Runs `work` as one change. Hosts that it concerns are awake before this returns.
     pub async fn change<T, E, F>(&self, request: RequestId, now: Timestamp, work: F) -> Result<T, E>
@@ -115,8 +106,8 @@ impl App {
         E: From<StoreError> + Send + 'static,
     {
         let whole = self.whole(request, now, work);
-        let (value, after) = self.store().write(whole).await?;
-        self.follow_up(after);
+        let (value, moved) = self.store().write(whole).await?;
+        self.follow_up(moved);
         Ok(value)
     }
 
@@ -128,18 +119,18 @@ impl App {
         E: From<StoreError> + Send + 'static,
     {
         let whole = self.whole(request, now, work);
-        let (value, after) = self.store().write_firm(whole).await?;
-        self.follow_up(after);
+        let (value, moved) = self.store().write_firm(whole).await?;
+        self.follow_up(moved);
         Ok(value)
     }
 
-    /// The work, and what every change ends with.
+    /// The work, and what every change ends with; whether hosts have something new to hear.
     fn whole<T, E, F>(
         &self,
         request: RequestId,
         now: Timestamp,
         work: F,
-    ) -> impl FnOnce(&mut dyn WriteTx) -> Result<(T, After), E> + Send + use<T, E, F>
+    ) -> impl FnOnce(&mut dyn WriteTx) -> Result<(T, bool), E> + Send + use<T, E, F>
     where
         F: FnOnce(&mut dyn WriteTx, &mut Change) -> Result<T, E> + Send + 'static,
         E: From<StoreError>,
@@ -158,12 +149,13 @@ impl App {
             let value = work(tx, &mut change)?;
             let waiting = naming::judge_again(tx, &mut change)?;
             let moved = change.settle(tx)?;
-            Ok((value, After { moved, waiting }))
+            // In here, since whoever asked may be gone by the commit. Should that fail, they are judged for nothing.
+            change.naming.waiting().later(waiting);
+            Ok((value, moved))
         }
     }
 
-    fn follow_up(&self, After { moved, waiting }: After) {
-        self.naming().waiting().later(waiting);
+    fn follow_up(&self, moved: bool) {
         if moved {
             self.0.moved.send_modify(|count| *count = count.wrapping_add(1));
         }

@@ -32,6 +32,10 @@ impl App {
         }
         self.change(request, now, move |tx, change| {
             let Some(mut host) = tx.host(from.host.id)? else { return Ok(()) };
+            if host.state == HostState::Retired {
+                // Between the question who asks and this: what it calls its own would stand in the way for ever.
+                return Ok(());
+            }
             let news = host.report.applied != next.applied || host.report.problems != next.problems;
             if host.state == HostState::Pending || host.state == HostState::Silent {
                 host.state = HostState::Live;

@@ -19,6 +19,17 @@ impl NameMapping {
         Expression::parse(source)?.try_into()
     }
 
+    /// An expression that decides names already, perhaps since before it would be taken: what is only in doubt
+    /// ([`Expression::doubts`]) is let pass, since nobody may be kept from being suspended by it.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], but for doubts.
+    pub fn parse_in_force(source: &str) -> Result<Self, MappingError> {
+        let expression = Expression::parse(source)?;
+        check(expression.root()).map_err(|fault| fault.in_source(source))?;
+        Ok(Self(expression))
+    }
+
     /// The name, before any rule for names is held against it; `None` when the value is absent or empty. Nothing
     /// takes its place then: whoever asks has to refuse.
     ///
@@ -45,7 +56,10 @@ impl TryFrom<Expression> for NameMapping {
 
     fn try_from(expression: Expression) -> Result<Self, Self::Error> {
         check(expression.root()).map_err(|fault| fault.in_source(expression.source()))?;
-        Ok(Self(expression))
+        match doubts(expression.root()).into_iter().next() {
+            Some(doubt) => Err(doubt.in_source(expression.source())),
+            None => Ok(Self(expression)),
+        }
     }
 }
 
@@ -72,9 +86,6 @@ fn check(root: &Node) -> Result<(), Fault> {
                 return Err(Fault::new(node.offset, Problem::NotDeterministic(call.function.name())));
             }
             constant_pattern(call)?;
-            if let Some(fault) = presence_in_iif(call) {
-                return Err(fault);
-            }
         }
         nodes.extend(node.children());
     }

@@ -35,7 +35,10 @@ impl App {
             None => Mapping::clone(&self.naming().config().expression),
         });
         let text = mapping.source().to_owned();
-        self.put_in_force(request, mapping).await?;
+        // By itself: whoever asked may go away, and the journal has to stay open until the transaction is over.
+        let app = self.clone();
+        let running = tokio::spawn(async move { app.put_in_force(request, mapping).await });
+        running.await.map_err(|error| AppError::internal("putting an expression in force", error))??;
         let ask = PreviewNames { expression: Some(text), people: PreviewOf::Everybody };
         Ok(self.preview_names(ask).await?.summary)
     }
@@ -52,7 +55,9 @@ impl App {
         let noted = self.naming().clone();
         self.change(request, self.now(), move |tx, change| {
             let begun = Instant::now();
-            let moved = carry_out(tx, change, &mapping, &steps, &noted.journal().take())?;
+            let noted = noted.journal().take();
+            let noted = noted.ok_or_else(|| AppError::internal("an application", "its journal is closed"))?;
+            let moved = carry_out(tx, change, &mapping, &steps, &noted)?;
             let held = begun.elapsed().as_millis();
             tracing::info!(proposals_changed = moved, held_ms = %held, "an expression was put in force");
             Ok::<_, AppError>(())

@@ -6,7 +6,7 @@ use sallyport_protocol::names::{
 };
 use sallyport_protocol::{LocalNames, Report};
 use sallyport_store::conformance::samples;
-use sallyport_store::{HostRow, PersonRow, StoreError};
+use sallyport_store::{ExpressionRow, HostRow, PersonRow, StoreError};
 
 use super::storm::{Known, Storm, body};
 use crate::app::{AppError, AuthenticatedHost};
@@ -267,4 +267,21 @@ async fn a_stop_between_the_change_and_the_rest_is_made_good_at_the_start() {
     assert_eq!(reason(&storm, &ida).await, Some(ConflictReason::NameForeign));
     app.judge_refused().await.unwrap();
     assert_eq!(name(&storm, &ida).await.as_deref(), Some("ida"));
+}
+
+/// It is refused where somebody enters it now; who leaves has to leave all the same.
+#[tokio::test]
+async fn an_expression_in_force_that_would_be_refused_today_stops_no_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storm = Storm::brew(folder.path()).await;
+    let ida = arrive(&mut storm, 1, "ida@x.test", None, true).await;
+    let expression = r#"IIF(IsPresent([mail]), [mail], Replace([userPrincipalName], "@x.test", , , "", , ))"#;
+    assert!(crate::app::naming::Mapping::parse(expression).is_err());
+    let row = ExpressionRow { expression: expression.to_owned(), applied_at: samples::now() };
+    let put: Result<(), StoreError> = storm.app.store().write(move |tx| tx.set_expression(&row)).await;
+    put.unwrap();
+    leave(&storm, &ida).await;
+    assert_eq!(person(&storm, &ida).await.state, UserState::Gone);
+    let ada = arrive(&mut storm, 2, "ada@x.test", None, true).await;
+    assert_eq!(name(&storm, &ada).await.as_deref(), Some("ada"));
 }

@@ -31,6 +31,11 @@ impl Mapping {
         NameMapping::parse(source).map(Self).map_err(BadExpression)
     }
 
+    /// One that stands in the store: it was checked by the rules of its day.
+    pub fn parse_in_force(source: &str) -> Result<Self, BadExpression> {
+        NameMapping::parse_in_force(source).map(Self).map_err(BadExpression)
+    }
+
     /// As it was written.
     pub fn source(&self) -> &str {
         self.0.expression().source()

@@ -97,10 +97,8 @@ impl Naming {
         if let Some(known) = compiled.as_ref().filter(|known| known.source() == row.expression) {
             return Ok(Arc::clone(known));
         }
-        let mapping = Arc::new(Mapping::parse(&row.expression).map_err(|_| StoreError::Inconsistent {
-            table: "expression",
-            column: "expression",
-            row: "0".to_owned(),
+        let mapping = Arc::new(Mapping::parse_in_force(&row.expression).map_err(|_| {
+            StoreError::Inconsistent { table: "expression", column: "expression", row: "0".to_owned() }
         })?);
         *compiled = Some(Arc::clone(&mapping));
         Ok(mapping)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use sallyport_domain::{ConflictReason, HostId, PosixName, Uid, UserId, UserState};
-use sallyport_store::{ForeignRows, LedgerRow, PersonRow, StoreError, WriteTx};
+use sallyport_store::{ForeignRows, LedgerRow, PersonRow, ReadTx, StoreError, WriteTx};
 use tokio::sync::Notify;
 
 use crate::app::change::{Change, is_granted};
@@ -219,11 +219,7 @@ impl App {
     /// Judges everybody again whose name or number was refused: what refused it may have been a rule or a range of
     /// the configuration file, or this program may have been stopped before it had come to them.
     pub async fn judge_refused(&self) -> Result<(), AppError> {
-        let refused = |person: PersonRow| (person.reason.is_some_and(is_of_names)).then_some(person.id);
-        let users: Vec<UserId> = self
-            .store()
-            .read(move |tx| Ok::<_, AppError>(tx.people()?.into_iter().filter_map(refused).collect()))
-            .await?;
+        let users = self.store().read(|tx| Ok::<_, AppError>(refused(tx)?)).await?;
         for some in users.chunks(PAGE) {
             let some = some.to_vec();
             self.change(self.new_request_id(), self.now(), move |tx, change| {
@@ -238,6 +234,19 @@ impl App {
     pub async fn somebody_waits(&self) {
         self.naming().waiting().more.notified().await;
     }
+}
+
+/// In the order in which their names were proposed: the first one gets it.
+fn refused(tx: &dyn ReadTx) -> Result<Vec<UserId>, StoreError> {
+    let mut found = Vec::new();
+    for person in tx.people()? {
+        if person.reason.is_some_and(is_of_names) {
+            let since = tx.ledger(person.id)?.map(|row| row.proposed_at);
+            found.push((since, person.id));
+        }
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, user)| user).collect())
 }
 
 const fn is_of_names(reason: ConflictReason) -> bool {

@@ -39,9 +39,9 @@ impl Journal {
         Open(self)
     }
 
-    /// What was noted so far. What comes next is noted anew.
-    pub(super) fn take(&self) -> Noted {
-        self.with(|noted| noted.as_mut().map(std::mem::take).unwrap_or_default())
+    /// What was noted so far, while it is open. What comes next is noted anew.
+    pub(super) fn take(&self) -> Option<Noted> {
+        self.with(|noted| noted.as_mut().map(std::mem::take))
     }
 
     pub(in crate::app::naming) fn judged(&self, user: UserId) {
