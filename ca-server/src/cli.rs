@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use jiff::SignedDuration;
-use sallyport_domain::{ConnectionName, HostName, HostPattern, PosixName, Tag, TenantId, UserState};
+use sallyport_domain::{
+    ConnectionName, HostName, HostPattern, PosixName, ResourceId, Tag, TenantId, UserState,
+};
 
 pub use names::{Names, NamesEval, NamesPreview};
 
@@ -122,7 +124,7 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 pub enum Admin {
     /// Users and groups as synced: whence they came, when they changed last, where they stand and what to do.
-    Directory(Directory),
+    Directory(DirectoryCommand),
     /// What groups open.
     #[command(subcommand)]
     Grant(Grant),
@@ -135,6 +137,31 @@ pub enum Admin {
     /// People, their state and their POSIX names.
     #[command(subcommand)]
     User(List),
+}
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct DirectoryCommand {
+    #[command(flatten)]
+    pub list: Directory,
+    #[command(subcommand)]
+    pub what: Option<Forget>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Forget {
+    /// Take a user's resource away, as a DELETE of the directory's would: for one that stays behind when its name came
+    /// back. Shows what would be lost; --yes does it. Name and uid stay the person's.
+    Forget {
+        /// `resource_id` in: admin directory --format json
+        #[arg(value_name = "RESOURCE-ID")]
+        resource: ResourceId,
+        /// Do it.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 #[derive(Args, Debug)]

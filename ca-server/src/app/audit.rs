@@ -1,6 +1,7 @@
 //! The chain: folded, compared with the tables, exported.
 
 mod directory;
+mod names;
 mod posix_groups;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use sallyport_store::{ReadTx, StoreError};
 use serde_json::Value;
 
 use self::directory::Directory;
+use self::names::Names;
 use super::revocation::base64;
 use super::{App, AppError};
 
@@ -54,6 +56,7 @@ struct Told {
     grants: BTreeMap<String, [String; 5]>,
     posix_groups: posix_groups::Pinned,
     directory: Directory,
+    names: Names,
 }
 
 fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
@@ -81,6 +84,7 @@ fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
     compare_grants(tx, told.grants, &mut problems)?;
     told.posix_groups.compare(tx, &mut problems)?;
     told.directory.compare(tx, &mut problems)?;
+    told.names.compare(tx, &mut problems)?;
     Ok((head, problems))
 }
 
@@ -88,6 +92,7 @@ impl Told {
     fn hear(&mut self, event: &Event) {
         self.directory.hear(event);
         self.posix_groups.hear(event);
+        self.names.hear(event);
         let text = |name: &str| event.detail.get(name).map(plain).unwrap_or_default();
         match event.name {
             EventName::CertificateIntended => {

@@ -10,7 +10,7 @@ use sallyport_scim::{Group, Kind, MemberChange, MemberRef, Operation, ScimError,
 use sallyport_store::{self as store, GrantRow, GroupRow, ReadTx, StoreError, WriteTx};
 use serde_json::{Map, Value};
 
-use self::identity::{refuse_duplicate, stands_for_another, warn_of_lost_grants};
+use self::identity::{last_object, refuse_duplicate, stands_for_another, warn_of_lost_grants};
 use self::members::{empty, finish};
 use super::change::Change;
 use super::provisioning::{Attempt, Entry, Verb};
@@ -161,6 +161,7 @@ impl App {
         query: ListQuery,
         members: bool,
     ) -> Result<store::Page<GroupRead>, DirectoryError> {
+        let _turn = self.turn_to_scan(&query, Kind::Group).await;
         self.store()
             .read(move |tx| {
                 let page = find::list(tx, tenant, &query)?;
@@ -203,6 +204,7 @@ fn create(
         id: GroupId::generate(change.now, &mut rand::rngs::OsRng),
         tenant,
         external_id: group.external_id().map(str::to_owned),
+        object: object_id(group.external_id()),
         display_name: group.display_name().to_owned(),
         document: group.into_document(),
         created_at: change.now,
@@ -225,6 +227,7 @@ fn write(
     refuse_duplicate(tx, before.tenant, &group, Some(before.id))?;
     let after = GroupRow {
         external_id: group.external_id().map(str::to_owned),
+        object: object_id(group.external_id()).or_else(|| last_object(before)),
         display_name: group.display_name().to_owned(),
         document: group.into_document(),
         modified_at: change.after(before.modified_at),

@@ -10,6 +10,7 @@ mod directory;
 mod doctor;
 mod enroll;
 mod error;
+mod forget;
 mod grants;
 mod groups;
 mod host_auth;
@@ -45,7 +46,7 @@ use rand::rngs::OsRng;
 use sallyport_domain::{Clock, RequestId};
 use sallyport_entra::Issuer;
 use sallyport_store::Store;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub use alarms::Watch;
 pub use bootstrap::SignedBytes;
@@ -56,9 +57,8 @@ pub use groups::{GroupWrite, ShowMembers};
 pub use host_auth::{AuthenticatedHost, Nonces};
 pub use naming::{APPLY_REMEDY, Attributes, Mapping, Naming, preview_rows};
 pub use provisioning::{Attempt, Verb};
-pub use search::Found;
+pub use search::{Found, ListQuery};
 pub use throttles::{Shared, Throttles};
-pub use users::ListQuery;
 pub use wanted::Wanted;
 
 use self::issued::Issued;
@@ -82,6 +82,8 @@ struct Parts {
     throttles: Throttles,
     scim_door: ScimDoor,
     failures: provisioning::Failures,
+    /// Whose turn it is to read the whole directory.
+    scans: Semaphore,
     naming: Arc<Naming>,
     warned: upn_link::Warned,
     metrics: Metrics,
@@ -126,6 +128,7 @@ impl App {
             throttles: Throttles::default(),
             scim_door: ScimDoor::default(),
             failures: provisioning::Failures::default(),
+            scans: Semaphore::new(1),
             naming,
             warned: upn_link::Warned::default(),
             metrics: Metrics::default(),

@@ -1,9 +1,19 @@
+//! Lists as they are asked for, of users, of groups, or of both.
+
 use sallyport_domain::TenantId;
-use sallyport_scim::Page;
+use sallyport_scim::{Filter, Kind, Page};
 use sallyport_store::{self as store, ResourceRow};
+use tokio::sync::SemaphorePermit;
 
 use super::groups::GroupRead;
-use super::{App, DirectoryError, ListQuery};
+use super::{App, DirectoryError};
+
+/// A list as it is asked for.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    pub filter: Option<Filter>,
+    pub page: Page,
+}
 
 /// A resource of either kind.
 #[derive(Clone, Debug)]
@@ -13,6 +23,14 @@ pub enum Found {
 }
 
 impl App {
+    /// A filter that no index answers reads everything there is. One of them at a time, so that hosts and sign-ins find
+    /// a reader; `None` for every other query, which waits for nobody.
+    pub(super) async fn turn_to_scan(&self, query: &ListQuery, kind: Kind) -> Option<SemaphorePermit<'_>> {
+        let scans = query.filter.as_ref().is_some_and(|filter| filter.candidates(kind).is_none());
+        // The semaphore is never closed.
+        if scans { self.0.scans.acquire().await.ok() } else { None }
+    }
+
     /// Users and groups as one list, users first.
     pub async fn search(
         &self,
@@ -30,4 +48,10 @@ impl App {
             users.items.into_iter().map(Found::User).chain(groups.items.into_iter().map(Found::Group));
         Ok(store::Page { total: users.total + groups.total, items: items.collect() })
     }
+}
+
+/// The page of a list that is in memory already.
+pub(super) fn slice<T>(found: Vec<T>, page: Page) -> store::Page<T> {
+    let total = found.len();
+    store::Page { total, items: found.into_iter().skip(page.offset()).take(page.count).collect() }
 }

@@ -1,27 +1,16 @@
 //! SCIM Users: stored verbatim, with the person behind them settled in the same transaction.
 
+mod find;
+
 use sallyport_audit::EventName;
 use sallyport_domain::{RequestId, ResourceId, TenantId};
-use sallyport_scim::{
-    Filter, Kind, Lookup, Meta, Operation, Page, ScimError, User, apply, parse_user, parse_user_replacing,
-    render_user,
-};
-use sallyport_store::{self as store, PersonRow, ReadTx, ResourceRow, StoreError, WriteTx};
+use sallyport_scim::{Kind, Operation, ScimError, User, apply, parse_user, parse_user_replacing};
+use sallyport_store::{self as store, PersonRow, ResourceRow, StoreError, WriteTx};
 use serde_json::{Map, Value};
 
 use super::change::Change;
 use super::provisioning::{Attempt, Entry, Verb};
-use super::{App, DirectoryError, Wanted, groups, people};
-
-/// A list as it is asked for.
-#[derive(Clone, Debug)]
-pub struct ListQuery {
-    pub filter: Option<Filter>,
-    pub page: Page,
-}
-
-/// A filter that no index answers reads the whole directory, this many rows at a time.
-const SCAN: usize = 500;
+use super::{App, DirectoryError, ListQuery, Wanted, groups, people};
 
 impl App {
     pub async fn create_user(
@@ -103,7 +92,8 @@ impl App {
         tenant: TenantId,
         query: ListQuery,
     ) -> Result<store::Page<ResourceRow>, DirectoryError> {
-        self.store().read(move |tx| list(tx, tenant, &query).map_err(Into::into)).await
+        let _turn = self.turn_to_scan(&query, Kind::User).await;
+        self.store().read(move |tx| find::list(tx, tenant, &query).map_err(Into::into)).await
     }
 }
 
@@ -113,7 +103,7 @@ fn wanted_row(
     wanted: &Wanted<ResourceId>,
 ) -> Result<ResourceRow, DirectoryError> {
     let row = tx.resource(tenant, wanted.id)?.ok_or_else(|| not_found(wanted.id))?;
-    wanted.require(&meta(&row))?;
+    wanted.require(&find::meta(&row))?;
     Ok(row)
 }
 
@@ -143,6 +133,7 @@ fn create(
         modified_at: change.now,
     };
     tx.put_resource(&resource)?;
+    tx.set_emails(resource.id, &addresses(&resource.document))?;
     let event = change.event(EventName::DirectoryUserCreated).of_user(person.id);
     tx.append(
         &event.with("resource", resource.id.to_string()).with("user_name", resource.user_name.as_str()),
@@ -154,7 +145,11 @@ fn create(
 }
 
 /// The person stays behind, with name and uid, and is gone.
-fn remove(tx: &mut dyn WriteTx, change: &mut Change, before: &ResourceRow) -> Result<(), StoreError> {
+pub(super) fn remove(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    before: &ResourceRow,
+) -> Result<(), StoreError> {
     let was = tx.person(before.user)?;
     groups::leave_all(tx, change, before)?;
     tx.remove_resource(before.tenant, before.id)?;
@@ -197,6 +192,10 @@ fn write(
         ..before.clone()
     };
     tx.put_resource(&after)?;
+    let found_under = addresses(&after.document);
+    if found_under != addresses(&before.document) {
+        tx.set_emails(after.id, &found_under)?;
+    }
     let event = change.event(EventName::DirectoryUserChanged).of_user(after.user);
     tx.append(
         &event
@@ -212,65 +211,12 @@ fn write(
     Ok(after)
 }
 
+fn addresses(document: &Map<String, Value>) -> Vec<String> {
+    User::from_document(document.clone()).emails().into_iter().map(str::to_owned).collect()
+}
+
 /// The names of the attributes that differ: what they hold stays out of the chain.
 pub(super) fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
     let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
     names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
-}
-
-fn list(
-    tx: &dyn ReadTx,
-    tenant: TenantId,
-    query: &ListQuery,
-) -> Result<store::Page<ResourceRow>, StoreError> {
-    let Some(filter) = &query.filter else {
-        return tx.resources(tenant, query.page.offset(), query.page.count);
-    };
-    let found = match filter.as_lookup() {
-        Some(Lookup::UserName(name)) => tx.resource_by_user_name(tenant, &name)?.into_iter().collect(),
-        Some(Lookup::ExternalId(id)) => tx.resources_by_external_id(tenant, &id)?,
-        Some(Lookup::Id(id)) => by_id(tx, tenant, &id)?,
-        Some(Lookup::IdAndManager { id, .. }) => {
-            let mut found = by_id(tx, tenant, &id)?;
-            found.retain(|row| filter.matches(Kind::User, &rendered(row)));
-            found
-        }
-        _ => scan(tx, tenant, filter)?,
-    };
-    Ok(slice(found, query.page))
-}
-
-fn by_id(tx: &dyn ReadTx, tenant: TenantId, id: &str) -> Result<Vec<ResourceRow>, StoreError> {
-    let Ok(id) = id.parse() else { return Ok(Vec::new()) };
-    Ok(tx.resource(tenant, id)?.into_iter().collect())
-}
-
-fn scan(tx: &dyn ReadTx, tenant: TenantId, filter: &Filter) -> Result<Vec<ResourceRow>, StoreError> {
-    let mut found = Vec::new();
-    let mut skip = 0;
-    loop {
-        let page = tx.resources(tenant, skip, SCAN)?;
-        let read = page.items.len();
-        found.extend(page.items.into_iter().filter(|row| filter.matches(Kind::User, &rendered(row))));
-        if read < SCAN {
-            return Ok(found);
-        }
-        skip += read;
-    }
-}
-
-/// As filters see it: with `id`, `meta` and all its schemas.
-fn rendered(row: &ResourceRow) -> Map<String, Value> {
-    render_user(&row.document, &row.id.to_string(), &meta(row))
-}
-
-fn meta(row: &ResourceRow) -> Meta {
-    // Nobody can filter by the address: it depends on who asks.
-    Meta { created: row.created_at, last_modified: row.modified_at, location: String::new() }
-}
-
-/// The page of a list that is in memory already.
-pub(super) fn slice<T>(found: Vec<T>, page: Page) -> store::Page<T> {
-    let total = found.len();
-    store::Page { total, items: found.into_iter().skip(page.offset()).take(page.count).collect() }
 }

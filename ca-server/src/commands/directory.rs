@@ -1,13 +1,58 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sallyport_protocol::admin::{DirectoryQuery, DirectoryView, LastChange};
+use sallyport_domain::ResourceId;
+use sallyport_protocol::admin::{DirectoryQuery, DirectoryView, ForgetView, LastChange};
 
 use super::backend::with_admin;
 use super::table;
-use crate::cli::{Directory, Format};
+use crate::cli::{Directory, DirectoryCommand, Forget, Format};
 
-pub(super) async fn run(config: &Path, asked: Directory) -> anyhow::Result<()> {
+pub(super) async fn run(config: &Path, asked: DirectoryCommand) -> anyhow::Result<()> {
+    match asked.what {
+        None => list(config, asked.list).await,
+        Some(Forget::Forget { resource, yes, output }) => forget(config, resource, yes, output.format).await,
+    }
+}
+
+/// Two steps: nothing is lost before its reader saw what.
+async fn forget(config: &Path, resource: ResourceId, yes: bool, format: Format) -> anyhow::Result<()> {
+    let view = with_admin(config, |admin| async move {
+        if yes { admin.forget(resource).await } else { admin.forgettable(resource).await }
+    })
+    .await?;
+    match format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&view)?),
+        Format::Text => print_lost(&view, yes),
+    }
+    if !yes {
+        eprintln!(
+            "nothing was changed\n  to forget it: sallyport-ca admin directory forget {resource} --yes"
+        );
+    }
+    Ok(())
+}
+
+fn print_lost(view: &ForgetView, done: bool) {
+    let ForgetView { resource, connection, user_name, user, state, .. } = view;
+    let verb = if done { "forgotten" } else { "would be forgotten" };
+    println!("{user_name} ({resource}, by {connection}) {verb}; person {user} ({state}) is gone with it");
+    match (&view.posix_name, view.uid) {
+        (Some(name), Some(uid)) => println!("  the name {name} and the number {uid} stay theirs"),
+        (None, Some(uid)) => println!("  the number {uid} stays theirs"),
+        _ => println!("  they have no name and no number"),
+    }
+    println!("  groups: {}", if view.groups.is_empty() { "none".to_owned() } else { view.groups.join(", ") });
+    println!(
+        "  grants that let them in: {}; their sessions end, their certificates are revoked",
+        view.grants
+    );
+    if view.other_claimants > 0 {
+        println!("  others who claim the same object id: {}", view.other_claimants);
+    }
+}
+
+async fn list(config: &Path, asked: Directory) -> anyhow::Result<()> {
     let Directory { connection, user, group, state, problems, skip, limit, output } = asked;
     let query =
         DirectoryQuery { connection, user, group, state, problems, skip: Some(skip), limit: Some(limit) };

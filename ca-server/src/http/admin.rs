@@ -1,5 +1,6 @@
 //! The administrators' routes, served on the socket only: whoever may open it is root or the server's own user.
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -7,20 +8,22 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get};
 use sallyport_protocol::admin::{
     AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, DirectoryQuery, DirectoryView,
-    ExtendScimToken, Finding, GrantView, GroupView, HostView, ProvisioningEvent, ProvisioningQuery,
-    TokenView, UserView, route,
+    ExtendScimToken, Finding, ForgetView, GrantView, GroupView, HostView, ProvisioningEvent,
+    ProvisioningQuery, TokenView, UserView, route,
 };
 use sallyport_protocol::{ProblemCode, path};
 use serde::Deserialize;
 
 use super::{Failure, Json, RequestTag};
 use crate::app::App;
+use crate::serve::Administrator;
 
 pub(super) fn routes() -> Router<App> {
     let routes = Router::new()
         .route(route::AUDIT, get(audit))
         .route(route::AUDIT_VERIFY, get(verify))
         .route(route::DIRECTORY, get(directory))
+        .route(&one(route::DIRECTORY), get(forgettable).delete(forget))
         .route(route::DOCTOR, get(doctor))
         .route(route::ENROLL_TOKENS, get(enroll_tokens).post(create_enroll_token))
         .route(&one(route::ENROLL_TOKENS), delete(revoke_enroll_token))
@@ -54,6 +57,19 @@ async fn directory(
     Query(query): Query<DirectoryQuery>,
 ) -> Result<Json<DirectoryView>, Failure> {
     Ok(Json(app.view_directory(query).await?))
+}
+
+async fn forgettable(State(app): State<App>, Path(text): Path<String>) -> Result<Json<ForgetView>, Failure> {
+    Ok(Json(app.view_forgettable(id(&text)?).await?))
+}
+
+async fn forget(
+    State(app): State<App>,
+    RequestTag(request): RequestTag,
+    Extension(Administrator(uid)): Extension<Administrator>,
+    Path(text): Path<String>,
+) -> Result<Json<ForgetView>, Failure> {
+    Ok(Json(app.forget(request, id(&text)?, format!("uid {uid}")).await?))
 }
 
 async fn doctor(State(app): State<App>) -> Result<Json<Vec<Finding>>, Failure> {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::Request;
+use axum::{Extension, Router};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -172,6 +172,10 @@ impl Http {
     }
 }
 
+/// Who is at the administrators' socket, by the kernel's word: an extension of every request there.
+#[derive(Clone, Copy, Debug)]
+pub struct Administrator(pub u32);
+
 /// The administrators' socket: mode 0600.
 #[derive(Debug)]
 pub struct BoundSocket {
@@ -214,7 +218,8 @@ impl BoundSocket {
                 continue;
             }
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-            let (router, watcher) = (router.clone(), graceful.watcher());
+            let router = router.clone().layer(Extension(Administrator(credentials.uid())));
+            let watcher = graceful.watcher();
             tokio::spawn(async move {
                 let _place = place;
                 let http = Http { peer: None, limits, router, watcher, repair: false };

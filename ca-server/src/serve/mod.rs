@@ -9,7 +9,7 @@ mod peers;
 mod repair;
 mod tls;
 
-pub use accept::{Peer, bind, bind_socket, stopped};
+pub use accept::{Administrator, Peer, bind, bind_socket, stopped};
 pub use end::certificate_end;
 pub use limits::Limits;
 pub use repair::Unreadable;

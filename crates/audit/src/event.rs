@@ -114,6 +114,8 @@ names! {
     DirectoryUserDeleted = "directory.user_deleted",
     /// The resource claims another object id than the person's: suspended until somebody looks.
     DirectoryUserFlagged = "directory.user_flagged",
+    /// By an administrator, as a DELETE of the directory's would; what follows has events of its own.
+    DirectoryUserForgotten = "directory.user_forgotten",
     /// At the first sign-in, by UPN, where an administrator allowed it.
     DirectoryUserLinked = "directory.user_linked",
     DirectoryUserResumed = "directory.user_resumed",

@@ -2,11 +2,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
-use sallyport_domain::{ConnectionName, GrantId, HostName};
+use sallyport_domain::{ConnectionName, GrantId, HostName, ResourceId};
 use sallyport_protocol::admin::{
     AddConnection, AddGrant, AuditVerdict, ConnectionView, CreateEnrollToken, CreateScimToken, CreatedToken,
-    DirectoryQuery, DirectoryView, ExtendScimToken, Finding, GrantView, GroupView, HostView, PosixGroupView,
-    ProvisioningEvent, ProvisioningQuery, SetConnection, TokenView, UserView, route,
+    DirectoryQuery, DirectoryView, ExtendScimToken, Finding, ForgetView, GrantView, GroupView, HostView,
+    PosixGroupView, ProvisioningEvent, ProvisioningQuery, SetConnection, TokenView, UserView, route,
 };
 use sallyport_protocol::names::{
     AdoptAccount, AdoptionView, ApplyExpression, ApproveNames, AssignName, NameChange, NameIssue, NameOf,
@@ -195,6 +195,17 @@ impl AdminClient {
 
     pub async fn directory(&self, query: &DirectoryQuery) -> Result<DirectoryView, ClientError> {
         self.send(self.request(Method::GET, route::DIRECTORY).query(query)).await?.json()
+    }
+
+    /// What would be lost with a user's resource.
+    pub async fn forgettable(&self, resource: ResourceId) -> Result<ForgetView, ClientError> {
+        self.get(&format!("{}/{resource}", route::DIRECTORY)).await
+    }
+
+    /// Takes a user's resource away; what was lost with it.
+    pub async fn forget(&self, resource: ResourceId) -> Result<ForgetView, ClientError> {
+        let path = format!("{}/{resource}", route::DIRECTORY);
+        self.send(self.request(Method::DELETE, &path)).await?.json()
     }
 
     /// Oldest first.

@@ -289,6 +289,25 @@ pub struct DirectoryQuery {
     pub limit: Option<usize>,
 }
 
+/// A user's resource, and what goes with it when it is forgotten.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ForgetView {
+    pub resource: String,
+    pub connection: String,
+    pub user_name: String,
+    /// The person behind it. Who is gone keeps name and numbers.
+    pub user: String,
+    pub state: String,
+    pub posix_name: Option<String>,
+    pub uid: Option<u32>,
+    /// Display names of the groups that they leave.
+    pub groups: Vec<String>,
+    /// So many of these groups' grants let them in until now.
+    pub grants: usize,
+    /// So many other resources claim the same object id: one that is left alone may become who it names.
+    pub other_claimants: usize,
+}
+
 /// Users and groups as synced.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct DirectoryView {

@@ -55,10 +55,18 @@ pub enum Literal {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Lookup {
     DisplayName(String),
+    /// Of a user; without regard to case. Only from [`Filter::candidates`].
+    Email(String),
     ExternalId(String),
     Id(String),
-    IdAndManager { id: String, manager: String },
-    IdAndMember { id: String, member: String },
+    IdAndManager {
+        id: String,
+        manager: String,
+    },
+    IdAndMember {
+        id: String,
+        member: String,
+    },
     Member(String),
     UserName(String),
 }

@@ -8,6 +8,7 @@
 //! Members of a group are never part of its document: they are rows in the store, and PATCH reports what
 //! happens to them as [`MemberChange`]s.
 
+mod candidates;
 pub mod discovery;
 mod error;
 pub mod filter;

@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/0010.sql"),
     include_str!("../schema/0011.sql"),
     include_str!("../schema/0012.sql"),
+    include_str!("../schema/0013.sql"),
 ];
 
 /// "SlyP": so that another program's database is not taken for one of ours.
@@ -55,4 +56,45 @@ pub(crate) fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Resul
 
 fn newest() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Version 13 gives groups their last object id, and users their addresses.
+    #[test]
+    fn what_was_stored_before_is_found_by_what_came_later() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..12] {
+            connection.execute_batch(step).unwrap();
+        }
+        let documents = [
+            r#"{"emails":[{"value":"Mara@Contoso.test"},{"value":"mara@contoso.test"},{"type":"home"}]}"#,
+            r#"{"emails":["plain",null,{"value":7}]}"#,
+            r#"{"emails":null}"#,
+            r#"{"userName":"x"}"#,
+        ];
+        for (number, document) in documents.iter().enumerate() {
+            let person = "INSERT INTO people (id, tenant, user_name, display_name, emails, guest, state) \
+                          VALUES (?1, 't', 'x', 'x', '[]', 0, 'active')";
+            connection.execute(person, [number.to_string()]).unwrap();
+            let resource = "INSERT INTO resources (id, tenant, person, user_name, user_name_folded, document, \
+                            created_at, modified_at) VALUES (?1, 't', ?1, ?1, ?1, ?2, 0, 0)";
+            connection.execute(resource, [number.to_string().as_str(), document]).unwrap();
+        }
+        let group = "INSERT INTO groups (id, tenant, external_id, display_name, display_name_folded, document, \
+                     created_at, modified_at) VALUES (?1, 't', ?2, 'x', 'x', '{}', 0, 0)";
+        let object = "7B1E4C52-0D3A-4F6E-9A41-5C2F8E90D311";
+        connection.execute(group, ["1", object]).unwrap();
+        connection.execute(group, ["2", "team"]).unwrap();
+        migrate(&mut connection, 12).unwrap();
+        let mut found = connection.prepare("SELECT address FROM resource_emails").unwrap();
+        let found: Vec<String> = found.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(found, ["mara@contoso.test"]);
+        let mut objects = connection.prepare("SELECT object FROM groups ORDER BY id").unwrap();
+        let objects: Vec<Option<String>> =
+            objects.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(objects, [Some(object.to_lowercase()), None]);
+    }
 }

@@ -55,8 +55,9 @@ pub use provisioning::{
 };
 pub use reads::{a_read_sees_one_state, absence_is_an_answer, many_reads_run_beside_writes};
 pub use resources::{
-    claims_are_found_in_every_spelling, external_ids_may_stand_twice, resource_comes_back_whole,
-    resources_are_paged, resources_stay_in_their_tenant, user_name_is_unique_without_case,
+    addresses_find_their_resources, claims_are_found_in_every_spelling, external_ids_may_stand_twice,
+    resource_comes_back_whole, resources_are_paged, resources_stay_in_their_tenant,
+    user_name_is_unique_without_case,
 };
 pub use tokens::{access_tokens_end, scim_tokens};
 pub use unsettled::{
@@ -92,6 +93,7 @@ macro_rules! conformance_tests {
             absence_is_an_answer
             adoptions_are_recorded
             access_tokens_end
+            addresses_find_their_resources
             an_abandoned_write_harms_nobody
             audit_chain_holds_over_roll_backs
             audit_is_read_in_slices

@@ -68,6 +68,8 @@ pub struct GroupRow {
     pub id: GroupId,
     pub tenant: TenantId,
     pub external_id: Option<String>,
+    /// The last object id that `external_id` was: it stays when that is taken away.
+    pub object: Option<ObjectId>,
     pub display_name: String,
     pub document: Map<String, Value>,
     pub created_at: Timestamp,
@@ -95,6 +97,8 @@ pub trait Directory {
         tenant: TenantId,
         external_id: &str,
     ) -> Result<Vec<ResourceRow>, StoreError>;
+    /// Whose addresses hold this one, without regard to case: see [`DirectoryMut::set_emails`].
+    fn resources_by_email(&self, tenant: TenantId, address: &str) -> Result<Vec<ResourceRow>, StoreError>;
     /// The resources whose `externalId` is this object id, however it is spelt.
     fn claimants(&self, tenant: TenantId, object: ObjectId) -> Result<Vec<ResourceId>, StoreError>;
     /// The latest, should there be several.
@@ -141,6 +145,8 @@ pub trait DirectoryMut {
     /// [`StoreError::Taken`] when the tenant has a resource of that `userName`; [`StoreError::Missing`] when the
     /// person is not there.
     fn put_resource(&mut self, resource: &ResourceRow) -> Result<(), StoreError>;
+    /// The addresses under which the resource is found, instead of those before; none where it is not there.
+    fn set_emails(&mut self, id: ResourceId, addresses: &[String]) -> Result<(), StoreError>;
     /// With its memberships; the person stays. Whether it was there.
     fn remove_resource(&mut self, tenant: TenantId, id: ResourceId) -> Result<bool, StoreError>;
     /// A group never moves to another tenant.

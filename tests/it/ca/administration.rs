@@ -302,6 +302,11 @@ fn a_contradictory_configuration_names_file_field_and_remedy() -> Result<()> {
     Ok(())
 }
 
+/// A leaver's name becomes somebody else's.
+const GIVEN_AWAY: &str = "UPDATE posix_names SET person = \
+    (SELECT id FROM people WHERE user_name LIKE 'admin-outsider%') WHERE person = \
+    (SELECT id FROM people WHERE user_name LIKE 'admin-changed%')";
+
 /// A membership that no directory sent.
 const INTRUDER: &str = "INSERT INTO memberships SELECT g.position, r.position FROM groups g, resources r \
      WHERE r.user_name LIKE 'admin-outsider%'";
@@ -370,6 +375,15 @@ fn a_changed_store_does_not_verify() -> Result<()> {
         (MASQUERADE, &outsider),
         ("DELETE FROM memberships", &insider),
         ("DELETE FROM people WHERE user_name LIKE 'admin-outsider%'", &outsider),
+        (
+            "UPDATE people SET posix_name = 'admincrown' WHERE user_name LIKE 'admin-changed%'",
+            "admincrown (uid",
+        ),
+        ("UPDATE people SET uid = 71234 WHERE user_name LIKE 'admin-changed%'", "(uid 71234,"),
+        ("UPDATE people SET gid = 71234 WHERE user_name LIKE 'admin-changed%'", "gid 71234)"),
+        (GIVEN_AWAY, "in the table and person"),
+        ("DELETE FROM posix_names", "is nobody's in the table"),
+        ("DELETE FROM posix_ids", "the ledger does not hold"),
     ];
     for (sql, place) in changes {
         let connection = rusqlite::Connection::open(&store)?;

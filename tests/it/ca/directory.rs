@@ -46,6 +46,95 @@ fn change<'a>(event: &'a Value, attribute: &str) -> &'a Value {
     changes.iter().find(|change| change["attribute"] == attribute).unwrap_or(&Value::Null)
 }
 
+/// `admin directory forget` with these arguments.
+fn forget(world: &World, arguments: &[&str]) -> Result<sallyport_tests::Outcome> {
+    world.ca.command(&[&["admin", "directory", "forget"], arguments].concat())
+}
+
+#[test]
+fn a_resource_is_forgotten_in_two_steps() -> Result<()> {
+    let world = World::shared()?;
+    let leaver = user("forget.mara");
+    let resource = create(&world, "Users", &leaver)?;
+    let team = create(&world, "Groups", &group("forget-team"))?;
+    world.ca.command(&["admin", "grant", "add", "--group", &team, "--tag", "role=forget"])?.ok()?;
+    let member = json!([{ "value": resource }]);
+    let added = json!({ "op": "Add", "path": "members", "value": member });
+    assert_eq!(patch(&world, &format!("/Groups/{team}"), &added)?, 200);
+    let person = world.view("forget.mara@contoso.test")?;
+    // The name came back: the directory writes another object id into the leaver's resource.
+    let successor = Sim::new_oid();
+    let claim = json!({ "op": "Replace", "path": "externalId", "value": successor });
+    assert_eq!(patch(&world, &format!("/Users/{resource}"), &claim)?, 200);
+    assert_eq!(world.view("forget.mara@contoso.test")?.reason.as_deref(), Some("link"));
+
+    // The first step shows, and changes nothing.
+    let shown: Value = serde_json::from_str(&forget(&world, &[&resource, "--format", "json"])?.ok()?)?;
+    assert_eq!(shown["user"], json!(person.id));
+    assert_eq!((&shown["groups"], &shown["grants"]), (&json!(["forget-team"]), &json!(1)));
+    assert!(shown["posix_name"].is_string() && shown["uid"].is_u64(), "{shown}");
+    assert_eq!(world.scim(Method::GET, &format!("/Users/{resource}"), None)?.status, 200);
+
+    let done = forget(&world, &[&resource, "--yes"])?.ok()?;
+    assert!(done.contains("forget.mara@contoso.test") && done.contains("stay theirs"), "{done}");
+    assert_eq!(world.scim(Method::GET, &format!("/Users/{resource}"), None)?.status, 404);
+    let record = world.record()?;
+    let own = |name: &str| record.of(name).filter(|event| event["user"] == json!(person.id)).count();
+    let counted = ["directory.user_forgotten", "directory.member_removed", "directory.user_deleted"].map(own);
+    assert_eq!(counted, [1, 1, 1]);
+    let said = record.of("directory.user_forgotten").find(|event| event["user"] == json!(person.id));
+    let by = said.context("no event")?["detail"]["by"].as_str().unwrap_or_default().to_owned();
+    assert!(by.starts_with("uid "), "{by:?}");
+
+    // The successor comes as a new person, who gets nothing of the leaver's.
+    let mut again = leaver.clone();
+    again["externalId"] = json!(successor);
+    let next = create(&world, "Users", &again)?;
+    assert_ne!(next, resource);
+    let people: Vec<Value> =
+        serde_json::from_str(&world.ca.command(&["admin", "user", "ls", "--format", "json"])?.ok()?)?;
+    let here = |user: &&Value| user["user_name"] == leaver["userName"] && user["state"] != json!("gone");
+    let now: Vec<&Value> = people.iter().filter(here).collect();
+    let [now] = now[..] else { panic!("{now:?}") };
+    assert_ne!(now["id"], json!(person.id));
+    assert_eq!(now["posix_name"], Value::Null);
+    let refused = forget(&world, &[&resource, "--yes"])?.refused()?;
+    assert!(refused.contains("no user of a directory has the resource id"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn users_are_found_by_their_addresses() -> Result<()> {
+    let world = World::shared()?;
+    let mut body = user("mailed.mara");
+    body["emails"] = json!([{ "type": "work", "value": "Mailed.Work@contoso.test", "primary": true },
+        { "type": "home", "value": "mailed.home@fabrikam.test" }]);
+    let id = create(&world, "Users", &body)?;
+    let found = |filter: &str| -> Result<Vec<String>> {
+        let query: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
+        let list = world.scim(Method::GET, &format!("/Users?filter={query}"), None)?.json()?;
+        let resources = list["Resources"].as_array().cloned().unwrap_or_default();
+        assert_eq!(list["totalResults"], json!(resources.len()), "{filter}");
+        Ok(resources.iter().filter_map(|user| user["id"].as_str().map(str::to_owned)).collect())
+    };
+    let (here, nobody) = (vec![id.clone()], Vec::<String>::new());
+    for (filter, expected) in [
+        (r#"emails[type eq "work"].value eq "mailed.work@contoso.test""#, &here),
+        (r#"emails[type eq "home"].value eq "mailed.work@contoso.test""#, &nobody),
+        (r#"emails[type eq "home" and value eq "MAILED.home@fabrikam.test"]"#, &here),
+        (r#"emails.value eq "mailed.home@fabrikam.test" and active eq true"#, &here),
+        (r#"emails.value eq "mailed.home@fabrikam.test" and active eq false"#, &nobody),
+        (r#"emails eq "mailed.home@fabrikam.test" or userName eq "mailed.mara@contoso.test""#, &here),
+    ] {
+        assert_eq!(found(filter)?, *expected, "{filter}");
+    }
+    let moved = json!({ "op": "Replace", "path": r#"emails[type eq "work"].value"#, "value": "mailed.new@contoso.test" });
+    assert_eq!(patch(&world, &format!("/Users/{id}"), &moved)?, 200);
+    assert_eq!(found(r#"emails.value eq "mailed.work@contoso.test""#)?, nobody);
+    assert_eq!(found(r#"emails[type eq "work"].value eq "mailed.new@contoso.test""#)?, here);
+    Ok(())
+}
+
 #[test]
 fn the_log_tells_what_each_operation_changed() -> Result<()> {
     let world = World::shared()?;

@@ -63,6 +63,49 @@ fn a_grant_does_not_follow_a_row_to_another_group() -> Result<()> {
 }
 
 #[test]
+fn an_object_id_taken_away_in_one_write_is_remembered_in_the_next() -> Result<()> {
+    let world = World::shared()?;
+    let machine = Machine::new(&world, "twosteps")?;
+    machine.enroll(&machine.token("role=twosteps")?)?;
+    let (one, two) = (Sim::new_oid().to_string(), Sim::new_oid().to_string());
+    let team = group(&world, "twosteps", Some(&one))?;
+    let path = format!("/Groups/{team}");
+    grant(&world, &team, "role=twosteps")?;
+    done(&patch(&world, &path, &add(&[user(&world, "twostepsroot")?]))?)?;
+    let removed = || Ok::<_, anyhow::Error>(world.record()?.with("grant.removed", "group", &team).len());
+    let take_away = || patch(&world, &path, &json!({ "op": "Remove", "path": "externalId" }));
+
+    // The same group again keeps them, also after a value that names no object at all.
+    done(&take_away()?)?;
+    done(&patch(&world, &path, &replace("externalId", &json!("twosteps-team")))?)?;
+    done(&take_away()?)?;
+    done(&patch(&world, &path, &replace("externalId", &json!(one)))?)?;
+    assert!(machine.content()?.contains("twostepsroot"));
+    assert_eq!(removed()?, 0);
+
+    done(&take_away()?)?;
+    assert!(machine.content()?.contains("twostepsroot"), "nothing stands for another group yet");
+    done(&patch(&world, &path, &replace("externalId", &json!(two)))?)?;
+    assert!(!machine.content()?.contains("twostepsroot"), "{}", machine.content()?);
+    assert_eq!(removed()?, 1);
+
+    // By PUT as well, and for a grant that was given while no object id was there.
+    let put = |external: Option<&str>| -> Result<()> {
+        let mut body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+            "displayName": "twosteps" });
+        if let Some(external) = external {
+            body["externalId"] = json!(external);
+        }
+        done(&world.scim(Method::PUT, &path, Some(&body))?).map(drop)
+    };
+    put(None)?;
+    grant(&world, &team, "role=twosteps")?;
+    put(Some(&one))?;
+    assert_eq!(removed()?, 2);
+    Ok(())
+}
+
+#[test]
 fn one_object_id_in_two_spellings_is_one_group() -> Result<()> {
     let world = World::shared()?;
     let oid = Sim::new_oid().to_string();

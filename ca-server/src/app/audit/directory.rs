@@ -1,6 +1,4 @@
 //! People's states and who is in which group: what the chain tells of them, against the tables.
-//!
-//! Names and uids are not told by the chain; the store itself holds that they never move.
 
 use std::collections::{BTreeMap, BTreeSet};
 

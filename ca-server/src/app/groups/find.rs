@@ -6,7 +6,7 @@ use sallyport_store::{GroupRow, Page, ReadTx, StoreError};
 use serde_json::{Map, Value};
 
 use crate::app::ListQuery;
-use crate::app::users::slice;
+use crate::app::search::slice;
 
 pub(super) fn list(
     tx: &dyn ReadTx,
@@ -16,15 +16,38 @@ pub(super) fn list(
     let Some(filter) = &query.filter else {
         return tx.groups(tenant, query.page.offset(), query.page.count);
     };
-    let found = match filter.as_lookup() {
-        Some(Lookup::DisplayName(name)) => tx.groups_by_name(tenant, &name)?,
-        Some(Lookup::ExternalId(id)) => tx.groups_by_external_id(tenant, &id)?,
-        Some(Lookup::Id(id)) => by_id(tx, tenant, &id)?,
-        Some(Lookup::IdAndMember { id, member }) => has_member(tx, by_id(tx, tenant, &id)?, &member)?,
-        Some(Lookup::Member(member)) => of_member(tx, tenant, &member)?,
-        _ => scan(tx, tenant, filter)?,
+    let found = match (filter.as_lookup(), filter.candidates(Kind::Group)) {
+        // A million memberships: whether somebody is in a group is asked without its members.
+        (Some(Lookup::IdAndMember { id, member }), _) => has_member(tx, by_id(tx, tenant, &id)?, &member)?,
+        (whole, Some(lookups)) => {
+            let mut found: Vec<GroupRow> = Vec::new();
+            for lookup in lookups {
+                let whole = whole.as_ref() == Some(&lookup);
+                for row in look_up(tx, tenant, lookup)? {
+                    let known = found.iter().any(|other| other.id == row.id);
+                    if !known && (whole || matches(tx, filter, &row)?) {
+                        found.push(row);
+                    }
+                }
+            }
+            found
+        }
+        (_, None) => scan(tx, tenant, filter)?,
     };
     Ok(slice(found, query.page))
+}
+
+fn look_up(tx: &dyn ReadTx, tenant: TenantId, lookup: Lookup) -> Result<Vec<GroupRow>, StoreError> {
+    match lookup {
+        Lookup::DisplayName(name) => tx.groups_by_name(tenant, &name),
+        Lookup::ExternalId(id) => tx.groups_by_external_id(tenant, &id),
+        Lookup::Id(id) => by_id(tx, tenant, &id),
+        Lookup::Member(member) => of_member(tx, tenant, &member),
+        // Of users, or of two terms: never a candidate of a group.
+        Lookup::Email(_) | Lookup::IdAndManager { .. } | Lookup::IdAndMember { .. } | Lookup::UserName(_) => {
+            Ok(Vec::new())
+        }
+    }
 }
 
 fn by_id(tx: &dyn ReadTx, tenant: TenantId, id: &str) -> Result<Vec<GroupRow>, StoreError> {
@@ -53,16 +76,18 @@ fn has_member(tx: &dyn ReadTx, rows: Vec<GroupRow>, member: &str) -> Result<Vec<
 }
 
 fn scan(tx: &dyn ReadTx, tenant: TenantId, filter: &Filter) -> Result<Vec<GroupRow>, StoreError> {
-    let everything = tx.groups(tenant, 0, usize::MAX)?;
     let mut found = Vec::new();
-    for row in everything.items {
-        let members = if filter.names("members") { Some(tx.members(row.id)?) } else { None };
-        let document = rendered(&row, members);
-        if filter.matches(Kind::Group, &document) {
+    for row in tx.groups(tenant, 0, usize::MAX)?.items {
+        if matches(tx, filter, &row)? {
             found.push(row);
         }
     }
     Ok(found)
+}
+
+fn matches(tx: &dyn ReadTx, filter: &Filter, row: &GroupRow) -> Result<bool, StoreError> {
+    let members = if filter.names("members") { Some(tx.members(row.id)?) } else { None };
+    Ok(filter.matches(Kind::Group, &rendered(row, members)))
 }
 
 /// As filters see it: with `id`, `meta`, all its schemas, and the members where they are asked about.

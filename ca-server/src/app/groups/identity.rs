@@ -70,8 +70,13 @@ pub(in crate::app) fn spellings(external_id: &str) -> HashSet<String> {
     spellings
 }
 
-/// A grant is to a group of the directory, not to the row that stood for it: see decision 0105.
+/// A grant is to a group of the directory, not to the row that stood for it (decision 0105). A row whose object id was
+/// taken away goes on standing for that object, until it bears another one (decision 0136).
 pub(super) fn stands_for_another(before: &GroupRow, after: &GroupRow) -> bool {
-    let objects = (object_id(before.external_id.as_deref()), object_id(after.external_id.as_deref()));
-    matches!(objects, (Some(old), Some(new)) if old != new)
+    matches!((last_object(before), last_object(after)), (Some(old), Some(new)) if old != new)
+}
+
+/// The object id that the row bears, or bore last.
+pub(super) fn last_object(row: &GroupRow) -> Option<ObjectId> {
+    object_id(row.external_id.as_deref()).or(row.object)
 }

@@ -172,6 +172,51 @@ fn members_of_a_rendered_group() {
 }
 
 #[test]
+fn candidates_of_what_clients_ask_for() {
+    let of = |text: &str, kind: Kind| parse(text).candidates(kind);
+    let users = |text: &str| of(text, Kind::User);
+    let mail = Some(vec![Lookup::Email("Mara@contoso.test".into())]);
+    for text in [
+        r#"emails[type eq "work"].value eq "Mara@contoso.test""#,
+        r#"emails[type eq "work" and value eq "Mara@contoso.test"]"#,
+        r#"emails.value eq "Mara@contoso.test""#,
+        r#"EMAILS eq "Mara@contoso.test""#,
+        r#"active eq true and emails.value eq "Mara@contoso.test""#,
+    ] {
+        assert_eq!(users(text), mail, "{text}");
+    }
+    let name = Lookup::UserName("mara".into());
+    assert_eq!(
+        users(r#"(userName eq "mara" or externalId eq "7") and active eq true"#),
+        Some(vec![name.clone(), Lookup::ExternalId("7".into())])
+    );
+    assert_eq!(
+        users(r#"(userName eq "mara" or externalId eq "7") and userName eq "mara""#),
+        Some(vec![name])
+    );
+    assert_eq!(
+        of(r#"displayName eq "x" and members.value eq "7""#, Kind::Group),
+        Some(vec![Lookup::DisplayName("x".into())])
+    );
+    // What would leave somebody out is no lookup.
+    for text in [
+        r#"userName eq "mara" or active eq true"#,
+        r#"not (userName eq "mara")"#,
+        r#"emails[type eq "work"].type eq "Mara@contoso.test""#,
+        r#"emails[value sw "mara"]"#,
+        r#"emails[type eq "home" or value eq "x"]"#,
+        r#"emails.value ne "x""#,
+        r#"displayName eq "Mara Lind""#,
+        r#"meta.lastModified gt "2026-01-01T00:00:00Z""#,
+        r#"active eq false"#,
+        r#"userName sw "mara""#,
+    ] {
+        assert_eq!(users(text), None, "{text}");
+    }
+    assert_eq!(of(r#"emails.value eq "x""#, Kind::Group), None);
+}
+
+#[test]
 fn lookups_that_an_index_can_answer() {
     let lookup = |text: &str| parse(text).as_lookup();
     let owned = str::to_owned;

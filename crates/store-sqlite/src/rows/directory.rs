@@ -31,6 +31,10 @@ impl Directory for Tx<'_> {
         self.resources_linked(tenant, external_id)
     }
 
+    fn resources_by_email(&self, tenant: TenantId, address: &str) -> Result<Vec<ResourceRow>, StoreError> {
+        self.resources_mailed(tenant, address)
+    }
+
     fn claimants(&self, tenant: TenantId, object: ObjectId) -> Result<Vec<ResourceId>, StoreError> {
         self.resources_claiming(tenant, object)
     }
@@ -132,6 +136,10 @@ impl Directory for Tx<'_> {
 impl DirectoryMut for Tx<'_> {
     fn put_resource(&mut self, resource: &ResourceRow) -> Result<(), StoreError> {
         self.put_resource_row(resource)
+    }
+
+    fn set_emails(&mut self, id: ResourceId, addresses: &[String]) -> Result<(), StoreError> {
+        self.put_emails(id, addresses)
     }
 
     fn remove_resource(&mut self, tenant: TenantId, id: ResourceId) -> Result<bool, StoreError> {

@@ -5,12 +5,12 @@ use sallyport_store::{GroupRow, Page, StoreError, folded};
 
 use crate::cells::{Cells, FromRow};
 use crate::tx::Tx;
-use crate::values::{count, json, micros};
+use crate::values::{count, json, micros, text};
 
 macro_rules! groups {
     ($which:literal) => {
         concat!(
-            "SELECT id, tenant, external_id, display_name, document, created_at, modified_at FROM groups ",
+            "SELECT id, tenant, external_id, object, display_name, document, created_at, modified_at FROM groups ",
             $which
         )
     };
@@ -37,6 +37,7 @@ impl FromRow for GroupRow {
             id: cells.take("id")?,
             tenant: cells.take("tenant")?,
             external_id: cells.take("external_id")?,
+            object: cells.take("object")?,
             display_name: cells.take("display_name")?,
             document: cells.take("document")?,
             created_at: cells.take("created_at")?,
@@ -98,10 +99,11 @@ impl Tx<'_> {
     pub(super) fn put_group_row(&self, group: &GroupRow) -> Result<(), StoreError> {
         let put = self.change(
             "INSERT INTO groups (id, tenant, external_id, display_name, display_name_folded, document, created_at, \
-             modified_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+             modified_at, object) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
              ON CONFLICT (id) DO UPDATE SET external_id = excluded.external_id, \
              display_name = excluded.display_name, display_name_folded = excluded.display_name_folded, \
-             document = excluded.document, created_at = excluded.created_at, modified_at = excluded.modified_at \
+             document = excluded.document, created_at = excluded.created_at, modified_at = excluded.modified_at, \
+             object = excluded.object \
              WHERE tenant = excluded.tenant",
             params![
                 group.id.to_string(),
@@ -112,6 +114,7 @@ impl Tx<'_> {
                 json(&group.document)?,
                 micros(group.created_at),
                 micros(group.modified_at),
+                text(group.object),
             ],
             "",
         )?;

@@ -81,6 +81,40 @@ impl Tx<'_> {
         )
     }
 
+    pub(super) fn resources_mailed(
+        &self,
+        tenant: TenantId,
+        address: &str,
+    ) -> Result<Vec<ResourceRow>, StoreError> {
+        self.all(
+            resources!(
+                "WHERE position IN (SELECT resource_position FROM resource_emails WHERE tenant = ?1 AND address = ?2) \
+                 ORDER BY position"
+            ),
+            [tenant.to_string(), folded(address)],
+        )
+    }
+
+    pub(super) fn put_emails(&self, id: ResourceId, addresses: &[String]) -> Result<(), StoreError> {
+        self.together(|| {
+            self.change(
+                "DELETE FROM resource_emails \
+                 WHERE resource_position = (SELECT position FROM resources WHERE id = ?1)",
+                [id.to_string()],
+                "",
+            )?;
+            for address in addresses {
+                self.change(
+                    "INSERT INTO resource_emails (tenant, address, resource_position) \
+                     SELECT tenant, ?2, position FROM resources WHERE id = ?1 ON CONFLICT DO NOTHING",
+                    [id.to_string(), folded(address)],
+                    "",
+                )?;
+            }
+            Ok(())
+        })
+    }
+
     pub(super) fn resources_claiming(
         &self,
         tenant: TenantId,

@@ -70,6 +70,7 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.put_person(&pinned(1))?;
     change_the_ledger(tx)?;
     tx.put_resource(&resource(1))?;
+    tx.set_emails(id(1), &["x".to_owned()])?;
     tx.put_group(&group(1))?;
     tx.add_member(id(1), id(1))?;
     tx.put_posix_group(&posix_group(8))?;
@@ -154,6 +155,7 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.resource(tenant(1), id(1))?;
     tx.resource_by_user_name(tenant(1), "x")?;
     tx.resources_by_external_id(tenant(1), "x")?;
+    tx.resources_by_email(tenant(1), "x")?;
     tx.claimants(tenant(1), object(1))?;
     tx.resource_of_person(id(1))?;
     tx.resources(tenant(1), 0, 1)?;

@@ -127,6 +127,39 @@ pub async fn claims_are_found_in_every_spelling(store: Store) {
     assert_eq!(claimants().await, [id(1), id(3), id(4)]);
 }
 
+pub async fn addresses_find_their_resources(store: Store) {
+    let addresses = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let (first, second) =
+        (addresses(&["Öne@Contoso.test", "both@contoso.test"]), addresses(&["BOTH@contoso.test"]));
+    write(&store, move |tx| {
+        for number in [1, 2] {
+            tx.put_person(&person(number))?;
+            tx.put_resource(&resource(number))?;
+        }
+        tx.set_emails(id(9), &second)?;
+        tx.set_emails(id(1), &first)?;
+        tx.set_emails(id(2), &second)
+    })
+    .await;
+    read(&store, |tx| {
+        let found = |address: &str| tx.resources_by_email(tenant(1), address);
+        assert_eq!(found("öNE@contoso.test")?, [resource(1)]);
+        assert_eq!(found("Both@contoso.test")?, [resource(1), resource(2)]);
+        assert_eq!(tx.resources_by_email(tenant(2), "both@contoso.test")?, []);
+        Ok(())
+    })
+    .await;
+    write(&store, |tx| {
+        // Written over, a resource keeps its addresses until others are set.
+        tx.put_resource(&resource(2))?;
+        tx.set_emails(id(1), &[])?;
+        tx.remove_resource(tenant(1), id(1))
+    })
+    .await;
+    let left = read(&store, |tx| tx.resources_by_email(tenant(1), "both@contoso.test")).await;
+    assert_eq!(left, [resource(2)]);
+}
+
 pub async fn resources_are_paged(store: Store) {
     // Put in an order that is not that of their ids.
     let numbers = [7, 3, 9, 1, 5];

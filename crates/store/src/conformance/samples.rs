@@ -127,6 +127,7 @@ pub fn group(number: u32) -> GroupRow {
         id: id(number),
         tenant: tenant(1),
         external_id: Some(object(1_000 + number).to_string()),
+        object: Some(object(2_000 + number)),
         display_name: format!("Group {number}"),
         document: document.as_object().unwrap().clone(),
         created_at: now(),
