@@ -1,7 +1,7 @@
 //! A user's resource that the directory will not take away itself: an administrator does, as its DELETE would.
 
 use sallyport_audit::EventName;
-use sallyport_domain::{ObjectId, RequestId, ResourceId};
+use sallyport_domain::{ObjectId, RequestId, ResourceId, Uid};
 use sallyport_protocol::ProblemCode;
 use sallyport_protocol::admin::ForgetView;
 use sallyport_store::{ReadTx, ResourceRow, StoreError};
@@ -65,7 +65,7 @@ fn view(tx: &(impl ReadTx + ?Sized), resource: &ResourceRow) -> Result<ForgetVie
         user: person.id.to_string(),
         state: person.state.as_str().to_owned(),
         posix_name: person.posix_name.as_ref().map(ToString::to_string),
-        uid: person.uid.map(|uid| uid.value()),
+        uid: person.uid.map(Uid::value),
         groups,
         grants: tx.grants_reaching(resource.id)?.len(),
         other_claimants: claimants.iter().filter(|claimant| **claimant != resource.id).count(),

@@ -56,12 +56,12 @@ impl Filter {
 
 /// Whether resources of the kind can be looked up by it.
 const fn is_indexed(lookup: &Lookup, kind: Kind) -> bool {
-    match (lookup, kind) {
+    matches!(
+        (lookup, kind),
         (Lookup::ExternalId(_) | Lookup::Id(_), _)
-        | (Lookup::Email(_) | Lookup::UserName(_), Kind::User)
-        | (Lookup::DisplayName(_) | Lookup::Member(_), Kind::Group) => true,
-        _ => false,
-    }
+            | (Lookup::Email(_) | Lookup::UserName(_), Kind::User)
+            | (Lookup::DisplayName(_) | Lookup::Member(_), Kind::Group)
+    )
 }
 
 fn is_emails(attr: &AttrPath) -> bool {
