@@ -208,7 +208,7 @@ fn candidates_of_what_clients_ask_for() {
         r#"emails.value ne "x""#,
         r#"displayName eq "Mara Lind""#,
         r#"meta.lastModified gt "2026-01-01T00:00:00Z""#,
-        r#"active eq false"#,
+        "active eq false",
         r#"userName sw "mara""#,
     ] {
         assert_eq!(users(text), None, "{text}");
