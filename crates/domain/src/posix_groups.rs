@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::PosixName;
 
 /// Groups whose members can become root by it: they start containers, read or write disks and memory, or have a sudo
-/// rule on some distribution.
-const AS_GOOD_AS_ROOT: [&str; 20] = [
+/// rule on some distribution. `aad_admins` is from Azure's login extension; `ssh_keys` reads the host's private keys.
+const AS_GOOD_AS_ROOT: [&str; 24] = [
+    "aad_admins",
     "admin",
     "daemon",
     "disk",
     "docker",
+    "dockerroot",
     "google-sudoers",
     "incus",
     "incus-admin",
@@ -25,6 +27,8 @@ const AS_GOOD_AS_ROOT: [&str; 20] = [
     "podman",
     "root",
     "shadow",
+    "snap_microk8s",
+    "ssh_keys",
     "staff",
     "sudo",
     "sys",
@@ -87,6 +91,10 @@ mod tests {
         };
         assert_eq!(groups.root_equivalent().map(PosixName::as_str).collect::<Vec<_>>(), ["docker"]);
         assert_eq!(groups.len(), 4);
+        for name in ["aad_admins", "dockerroot", "microk8s", "snap_microk8s", "ssh_keys"] {
+            let name: PosixName = name.parse().unwrap();
+            assert!(is_root_equivalent(&name) && name.is_reserved(), "{name}");
+        }
         let mut more = PosixGroups::default();
         assert!(more.is_empty());
         more.extend(&groups);

@@ -129,7 +129,8 @@ fn refusal(view: &View<'_>, ledger: &Ledger, account: &NewAccount) -> Option<Str
         (Standing::Absent, Some(entry)) if entry.uid == account.uid && entry.gid() == account.gid => {
             let holder = |number: Uid| view.holder(number.value(), &account.name);
             let holder = holder(account.uid).or_else(|| holder(account.gid));
-            holder.map(|holder| format!("its number belongs to {holder}"))
+            let taken = holder.map(|holder| format!("its number belongs to {holder}"));
+            taken.or_else(|| view.listed(&account.name))
         }
         (Standing::Absent, _) => Some("the account is not in our ledger".into()),
     }
@@ -144,7 +145,7 @@ fn refused_rename(view: &View<'_>, ledger: &Ledger, wish: &Rename) -> Option<Str
         return Some(format!("{} was made for another person", wish.from));
     }
     match (view.standing(&wish.from), view.standing(&wish.to)) {
-        (Standing::Ours { .. }, Standing::Absent) => None,
+        (Standing::Ours { .. }, Standing::Absent) => view.listed(&wish.to),
         (Standing::Ours { .. }, _) => Some("somebody else has the name".into()),
         _ => Some(format!("{} is not an account of ours any more", wish.from)),
     }

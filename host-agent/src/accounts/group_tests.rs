@@ -261,6 +261,49 @@ fn a_ledger_from_before_there_were_groups_reads_as_none() {
     assert_eq!(serde_json::from_str::<Ledger>(&serde_json::to_string(&new).unwrap()).unwrap(), new);
 }
 
+#[test]
+fn empty_names_hold_no_group_back() {
+    let ledger = ledger(&[("research", 70_050)], &[("research", "ada")]);
+    let mut start = files();
+    start.group.insert(vec![b"research:x:70050:ada,,".to_vec()]);
+    start.gshadow.as_mut().unwrap().insert(vec![b"research:*::ada".to_vec()]);
+    let all = changes(&[], &[], &[("research", "ada")], &["research"]);
+    assert_eq!(edited(&start, &ledger, &all), (files(), vec![]));
+}
+
+#[test]
+fn groups_whose_number_gives_more_than_their_name_says_take_nobody_in() {
+    let ledger = ledger(&[], &[("adm", "ada")]);
+    for (row, why) in [
+        ("toor:x:0:", "gid is 0"),
+        ("frank:x:1000:", "own group of an account"),
+        ("print:x:4:", "another group has its gid 4"),
+        ("odd:x:four:", "incomplete"),
+    ] {
+        let mut start = files();
+        start.group = Table::parse(text(&start.group).replace("frank:x:1000:\n", "").as_bytes());
+        start.group.insert(vec![row.as_bytes().to_vec()]);
+        let group = name(row.split(':').next().unwrap());
+        let said = GroupView::new(&start, &ledger).local_refusal(&group).unwrap();
+        assert!(said.contains(why), "{row}: {said}");
+    }
+    let files = files();
+    let view = GroupView::new(&files, &ledger);
+    assert_eq!((view.local_refusal(&name("adm")), view.local_refusal(&name("lp"))), (None, None));
+}
+
+#[test]
+fn names_are_looked_for_in_all_rows_of_a_group() {
+    let mut start = files();
+    start.group.insert(vec![b"adm:x:5:bob".to_vec()]);
+    start.gshadow.as_mut().unwrap().insert(vec![b"adm:*::ada".to_vec(), b"adm:*::".to_vec()]);
+    let ledger = ledger(&[], &[]);
+    let view = GroupView::new(&start, &ledger);
+    let has = |member: &str| view.has_trace(&name("adm"), &name(member));
+    assert!(has("ada") && has("bob") && has("frank") && !has("cyd"));
+    assert_eq!(view.gids(&name("adm")).collect::<Vec<_>>(), [4, 5]);
+}
+
 const GROUPS: [&str; 6] = ["adm", "lp", "research", "print", "frank", "nowhere"];
 const MEMBERS: [&str; 4] = ["ada", "bob", "frank", "syslog"];
 

@@ -65,8 +65,10 @@ pub(super) fn verify_groups(
         rows.find(|row| row.name() == name).map(|row| without_ours(&row.with(0, row.name(), 0), &ours))
     };
     for name in &made {
-        let stranger =
-            |row: &[u8]| row.rsplit(|&byte| byte == b':').next().is_some_and(|list| !list.is_empty());
+        let stranger = |row: &[u8]| {
+            let list = row.rsplit(|&byte| byte == b':').next().unwrap_or_default();
+            members(list).any(|member| !member.is_empty())
+        };
         let is_kept = match (rows(old, name), rows(new, name)) {
             (Some(before), None) => !stranger(&before),
             (Some(before), Some(after)) => before == after,

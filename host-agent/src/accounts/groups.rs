@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use sallyport_domain::{PosixName, Uid};
 use serde::{Deserialize, Serialize};
 
+use super::table::Table;
 use super::view::field;
 use super::{AccountFiles, Ledger, MARKER_GROUP};
+
+/// Uids below are the system's; see `UID_MIN` in login.defs(5).
+const FIRST_PERSON: u32 = 1_000;
 
 /// One batch of changes to groups.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -97,6 +101,12 @@ pub(crate) struct GroupView<'a> {
     users: HashSet<&'a [u8]>,
     /// Gids that are the first group of some account.
     primary: HashSet<u32>,
+    /// Uids with their first groups.
+    first: HashSet<(u32, u32)>,
+    /// Names of people of the host with their first groups.
+    personal: HashSet<(&'a [u8], u32)>,
+    /// How many rows have a gid.
+    holders: HashMap<u32, usize>,
     /// Members by the names in gshadow; `None` where there is no such file.
     shadowed: Option<HashMap<&'a [u8], HashSet<&'a [u8]>>>,
 }
@@ -117,17 +127,21 @@ impl<'a> GroupView<'a> {
             numbers: HashMap::new(),
             users: HashSet::new(),
             primary: HashSet::new(),
-            shadowed: files.gshadow.as_ref().map(|table| {
-                table
-                    .rows()
-                    .map(|row| (row.name(), members(row.field(field::GROUP_MEMBERS)).collect()))
-                    .collect()
-            }),
+            first: HashSet::new(),
+            personal: HashSet::new(),
+            holders: HashMap::new(),
+            shadowed: files.gshadow.as_ref().map(shadowed),
         };
         for row in files.passwd.rows() {
             view.users.insert(row.name());
             view.primary.extend(row.number(field::GID));
             view.numbers.extend(row.number(field::UID).map(|uid| (uid, row.name())));
+            if let (Some(uid), Some(gid)) = (row.number(field::UID), row.number(field::GID)) {
+                view.first.insert((uid, gid));
+                if uid >= FIRST_PERSON {
+                    view.personal.insert((row.name(), gid));
+                }
+            }
         }
         for row in files.group.rows() {
             let gid = row.number(field::GROUP_GID);
@@ -136,6 +150,7 @@ impl<'a> GroupView<'a> {
             view.groups.entry(row.name()).or_default().push(Group { gid, is_whole, members });
             if let Some(gid) = gid {
                 view.numbers.entry(gid).or_insert(row.name());
+                *view.holders.entry(gid).or_default() += 1;
             }
         }
         view
@@ -195,14 +210,31 @@ impl<'a> GroupView<'a> {
             }
             _ if self.is_ours(name) => Some("it is a group that we made, and not the host's".into()),
             None => Some("the host has no such group".into()),
-            Some([group]) if group.is_whole => None,
+            Some([Group { gid: Some(gid), is_whole: true, .. }]) => self.unsafe_gid(name, *gid),
             Some([_]) => Some("its row in /etc/group is incomplete".into()),
             Some(_) => Some("its name stands in /etc/group more than once".into()),
         }
     }
 
+    /// What a member of a group gets is what its number gives.
+    fn unsafe_gid(&self, name: &PosixName, gid: u32) -> Option<String> {
+        if gid == 0 {
+            return Some("its gid is 0, which is root's".into());
+        }
+        if self.personal.contains(&(name.as_str().as_bytes(), gid)) {
+            return Some("it is the own group of an account of this host".into());
+        }
+        let is_shared = self.holders.get(&gid).is_some_and(|rows| *rows > 1);
+        is_shared.then(|| format!("another group has its gid {gid} too"))
+    }
+
     pub(crate) fn gid(&self, name: &PosixName) -> Option<u32> {
         self.only(name)?.gid
+    }
+
+    /// The gids of all rows of that name.
+    pub(crate) fn gids(&self, name: &PosixName) -> impl Iterator<Item = u32> + '_ {
+        self.rows(name).iter().filter_map(|group| group.gid)
     }
 
     pub(crate) fn has_member(&self, group: &PosixName, member: &PosixName) -> bool {
@@ -215,9 +247,10 @@ impl<'a> GroupView<'a> {
         Some(members.contains(member.as_str().as_bytes()))
     }
 
-    /// Whether the account stands in the group in one of the two files at least: a killed run leaves it in one.
+    /// Whether the account stands in any row of the name in one of the two files at least: a killed run leaves it in one.
     pub(crate) fn has_trace(&self, group: &PosixName, member: &PosixName) -> bool {
-        self.has_member(group, member) || self.has_shadow_member(group, member) == Some(true)
+        let member_of = |row: &Group<'_>| row.members.contains(&member.as_str().as_bytes());
+        self.rows(group).iter().any(member_of) || self.has_shadow_member(group, member) == Some(true)
     }
 
     /// Whether the account is to be put into the group: it is not in it, or only half, by our doing.
@@ -248,9 +281,18 @@ impl<'a> GroupView<'a> {
         self.primary.contains(&gid.value())
     }
 
+    /// Whether the gid is the first group of an account with that uid: whatever runs of it has it.
+    pub(crate) fn is_first(&self, uid: u32, gid: u32) -> bool {
+        self.first.contains(&(uid, gid))
+    }
+
+    fn rows(&self, name: &PosixName) -> &[Group<'a>] {
+        self.groups.get(name.as_str().as_bytes()).map(Vec::as_slice).unwrap_or_default()
+    }
+
     fn only(&self, name: &PosixName) -> Option<&Group<'a>> {
-        match self.groups.get(name.as_str().as_bytes()).map(Vec::as_slice) {
-            Some([group]) => Some(group),
+        match self.rows(name) {
+            [group] => Some(group),
             _ => None,
         }
     }
@@ -272,6 +314,15 @@ impl<'a> GroupView<'a> {
             .cloned()
             .collect()
     }
+}
+
+/// Members by group; libc takes those of all rows of one name.
+fn shadowed(table: &Table) -> HashMap<&[u8], HashSet<&[u8]>> {
+    let mut groups: HashMap<&[u8], HashSet<&[u8]>> = HashMap::new();
+    for row in table.rows() {
+        groups.entry(row.name()).or_default().extend(members(row.field(field::GROUP_MEMBERS)));
+    }
+    groups
 }
 
 /// The names in a member list, with the empty ones that somebody's hand may have left.

@@ -77,6 +77,32 @@ fn a_new_account_is_complete_in_four_files() {
 }
 
 #[test]
+fn who_came_into_a_group_meanwhile_is_not_made_nor_renamed_to() {
+    let known = ledger(&[("ada", 70_001), ("bob", 70_001)]);
+    let (made, _) = edited(&files(), &known, &create(&[("bob", 70_001)]));
+    let rename =
+        Changes { rename: vec![Rename { from: name("bob"), to: name("ada") }], ..Changes::default() };
+    let cases =
+        [("docker:x:997:frank,ada", ""), ("docker:x:997: ada", ""), ("docker:x:997:", "docker:!:ada:")];
+    for (row, shadow) in cases {
+        let listed = |mut files: AccountFiles| {
+            files.group.insert(vec![row.as_bytes().to_vec()]);
+            files.gshadow.as_mut().unwrap().insert(vec![shadow.as_bytes().to_vec()]);
+            files
+        };
+        assert_eq!(edited(&listed(files()), &known, &create(&[("ada", 70_001)])).1, ["ada"], "{row}");
+        assert_eq!(edited(&listed(made.clone()), &known, &rename).1, ["ada"], "{row}");
+    }
+    assert!(edited(&made, &known, &rename).1.is_empty());
+    // By our own doing.
+    let mut noted = known;
+    noted.memberships_mut().add(&name("docker"), &name("ada"));
+    let mut ours = files();
+    ours.group.insert(vec![b"docker:x:997:ada".to_vec()]);
+    assert!(edited(&ours, &noted, &create(&[("ada", 70_001)])).1.is_empty());
+}
+
+#[test]
 fn a_host_without_gshadow_gets_none() {
     let bare = AccountFiles { gshadow: None, ..files() };
     let (new, _) = edited(&bare, &ledger(&[("ada", 70_001)]), &create(&[("ada", 70_001)]));

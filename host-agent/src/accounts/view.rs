@@ -2,6 +2,7 @@ use std::collections::{HashMap, HashSet};
 
 use sallyport_domain::{PosixName, Uid, UserId};
 
+use super::table::Table;
 use super::{AccountFiles, Entry, Ledger, MARKER_GROUP};
 
 /// Field numbers of the rows; see passwd(5), group(5), shadow(5), gshadow(5).
@@ -11,6 +12,7 @@ pub(super) mod field {
     pub(in crate::accounts) const HOME: usize = 5;
     pub(in crate::accounts) const GROUP_GID: usize = 2;
     pub(in crate::accounts) const GROUP_MEMBERS: usize = 3;
+    pub(in crate::accounts) const GSHADOW_ADMINISTRATORS: usize = 2;
     /// Of group and of gshadow.
     pub(in crate::accounts) const GROUP_LENGTH: usize = 4;
     pub(in crate::accounts) const PASSWD_LENGTH: usize = 7;
@@ -52,6 +54,8 @@ pub(crate) struct View<'a> {
     expiry: HashMap<&'a [u8], &'a [u8]>,
     homes: HashMap<&'a [u8], &'a [u8]>,
     marked: HashSet<&'a [u8]>,
+    /// Names by the groups in whose lists they stand, in group or gshadow.
+    listed: HashMap<&'a [u8], Vec<&'a [u8]>>,
     marker_gid: Option<u32>,
 }
 
@@ -66,6 +70,7 @@ impl<'a> View<'a> {
             expiry: HashMap::new(),
             homes: HashMap::new(),
             marked: HashSet::new(),
+            listed: HashMap::new(),
             marker_gid: None,
         };
         for row in files.passwd.rows() {
@@ -89,6 +94,18 @@ impl<'a> View<'a> {
         }
         for row in files.shadow.rows() {
             view.expiry.entry(row.name()).or_insert(row.field(field::SHADOW_EXPIRE));
+        }
+        let lists = [(Some(&files.group), &[field::GROUP_MEMBERS][..])]
+            .into_iter()
+            .chain([(files.gshadow.as_ref(), &[field::GSHADOW_ADMINISTRATORS, field::GROUP_MEMBERS][..])]);
+        for (table, fields) in lists {
+            for row in table.into_iter().flat_map(Table::rows) {
+                let names = fields.iter().flat_map(|list| row.field(*list).split(|&byte| byte == b','));
+                // glibc skips white space before a name (grp/fgetgrent_r.c).
+                for name in names.map(<[u8]>::trim_ascii).filter(|name| !name.is_empty()) {
+                    view.listed.entry(name).or_default().push(row.name());
+                }
+            }
         }
         view
     }
@@ -138,6 +155,32 @@ impl<'a> View<'a> {
         } else {
             Standing::Foreign(format!("the account was taken out of the group {MARKER_GROUP}"))
         }
+    }
+
+    /// Why nobody can get the name though it is free: it stands in the list of a group, and not by our doing. A new
+    /// account would be in there, and nobody would know by whom.
+    pub(crate) fn listed(&self, name: &PosixName) -> Option<String> {
+        let key = name.as_str().as_bytes();
+        let groups = self.listed.get(key).into_iter().flatten().copied();
+        let group = groups.filter(|group| *group != key).find(|group| !self.explains(group, name))?;
+        let group = String::from_utf8_lossy(group);
+        Some(format!(
+            "the name stands in the group {group}; if it is nobody's there: gpasswd -d {name} {group}"
+        ))
+    }
+
+    /// Whether it is by our doing that the name stands in the list, and ours to take out of it.
+    fn explains(&self, group: &[u8], name: &PosixName) -> bool {
+        if group == MARKER_GROUP.as_bytes() {
+            return true;
+        }
+        let rows = self.groups.get(group).map(Vec::as_slice);
+        let Some(group) = std::str::from_utf8(group).ok().and_then(|group| group.parse::<PosixName>().ok())
+        else {
+            return false;
+        };
+        let is_made = self.ledger.group(&group).is_some_and(|gid| rows == Some(&[Some(gid.value())]));
+        self.ledger.memberships().has(&group, name) || (is_made && self.ledger.entry(name).is_some())
     }
 
     /// Who else has this number, as uid or as gid.

@@ -192,7 +192,7 @@ fn an_adopted_account_loses_only_what_it_got() {
         .unwrap();
     fs::write(host.paths.gshadow(), read(host.paths.gshadow()).replace("::syslog", "::syslog,frank"))
         .unwrap();
-    let frank = in_groups(&["research"], &["adm", "frank"], account("fr", 70_003, false));
+    let frank = in_groups(&["research"], &["adm"], account("fr", 70_003, false));
     let frank = Account { adopt: Some("frank".parse().unwrap()), ..frank };
     let outcome = host.apply(&wanted(RESEARCH, vec![frank]), NOW);
     assert!(outcome.problems.is_empty(), "{:?}", outcome.problems);
@@ -232,4 +232,79 @@ fn without_the_cas_word_nobody_is_in_and_the_groups_stay() {
     let word: Content = with_groups(RESEARCH, content(vec![ada(&["research"], &["adm"])]));
     host.apply(&wanted_content(word, NOW), NOW);
     assert_eq!(group(&host, "research").unwrap(), "research:x:70050:ada");
+}
+
+/// Another row, in both files.
+fn add(host: &TestHost, row: &str) {
+    fs::write(host.paths.group(), format!("{}{row}\n", read(host.paths.group()))).unwrap();
+    let (name, members) = (row.split(':').next().unwrap(), row.rsplit(':').next().unwrap());
+    fs::write(host.paths.gshadow(), format!("{}{name}:!::{members}\n", read(host.paths.gshadow()))).unwrap();
+}
+
+#[test]
+fn a_name_that_stands_in_somebodys_group_is_not_made_nor_taken_by_a_rename() {
+    let host = host();
+    add(&host, "docker:x:998:syslog,ada");
+    let bob = || in_groups(&[], &["adm"], account("bob", 70_002, true));
+    let outcome = host.apply(&wanted(&[], vec![ada(&[], &["docker"]), bob()]), NOW);
+    assert_eq!(codes(&outcome.problems), [Code::NameTaken], "{:?}", outcome.problems);
+    let why = "ada is withheld: the name stands in the group docker; if it is nobody's there: gpasswd -d ada docker";
+    assert_eq!(outcome.problems[0].detail, why);
+    assert!(!read(host.paths.passwd()).contains("ada") && !host.paths.principals_of("ada").exists());
+    assert_eq!(group(&host, "adm").unwrap(), "adm:x:4:syslog,bob");
+
+    let renamed = || wanted(&[], vec![Account { name: "ada".parse().unwrap(), ..bob() }]);
+    assert_eq!(codes(&host.apply(&renamed(), NOW).problems), [Code::NameTaken]);
+    assert!(read(host.paths.passwd()).contains("\nbob:"));
+    for path in [host.paths.group(), host.paths.gshadow()] {
+        fs::write(&path, read(path.clone()).replace("syslog,ada", "syslog")).unwrap();
+    }
+    assert!(host.apply(&renamed(), NOW).problems.is_empty());
+    assert_eq!(group(&host, "adm").unwrap(), "adm:x:4:syslog,ada");
+}
+
+#[test]
+fn a_group_that_stands_twice_is_left_in_all_of_its_rows() {
+    let host = host();
+    host.apply(&wanted(&[], vec![ada(&[], &["adm"])]), NOW);
+    add(&host, "adm:x:5:ada");
+    host.runs_with(4_001, 70_001, "5 70001");
+    host.apply(&wanted(&[], vec![ada(&[], &[])]), NOW);
+    let text = read(host.paths.group()) + &read(host.paths.gshadow());
+    assert!(!text.lines().any(|line| line.starts_with("adm:") && line.contains("ada")), "{text}");
+    assert!(ended(&host) && !host.state.ledger().unwrap().memberships().is_empty());
+}
+
+#[test]
+fn who_is_entitled_to_a_withheld_group_goes_on_working() {
+    let host = host();
+    host.apply(&wanted(RESEARCH, vec![ada(&["research"], &[])]), NOW);
+    fs::write(host.paths.group(), read(host.paths.group()).replace("research:x:70050:", "research:x:1234:"))
+        .unwrap();
+    host.runs_with(4_001, 70_001, "70001 70050");
+    let outcome = host.apply(&wanted(RESEARCH, vec![ada(&["research"], &[])]), NOW);
+    assert_eq!(codes(&outcome.problems), [Code::GroupConflict], "{:?}", outcome.problems);
+    assert!(!ended(&host));
+    host.apply(&wanted(RESEARCH, vec![ada(&[], &[])]), NOW);
+    assert!(ended(&host));
+}
+
+#[test]
+fn nobodys_own_first_group_ends_their_sessions() {
+    let host = host();
+    let passwd = read(host.paths.passwd()).replace("frank:x:1000:1000:", "frank:x:1000:4:");
+    fs::write(host.paths.passwd(), passwd).unwrap();
+    let frank = |local: &[&str]| {
+        let adopt = Some("frank".parse().unwrap());
+        wanted(&[], vec![Account { adopt, ..in_groups(&[], local, account("fr", 70_003, false)) }])
+    };
+    host.apply(&frank(&["adm"]), NOW);
+    assert_eq!(group(&host, "adm").unwrap(), "adm:x:4:syslog,frank");
+    host.runs_with(4_001, 1_000, "4");
+    for _ in 0..2 {
+        host.apply(&frank(&[]), NOW);
+    }
+    assert_eq!(group(&host, "adm").unwrap(), "adm:x:4:syslog");
+    assert!(!host.tools.calls().iter().any(|call| call.starts_with("end ")), "{:?}", host.tools.calls());
+    assert!(host.state.ledger().unwrap().memberships().is_empty());
 }

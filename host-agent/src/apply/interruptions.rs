@@ -32,13 +32,13 @@ fn krl(version: u8) -> String {
 /// that comes, both are in one of the host's, revocations and CA keys are new.
 fn before_and_after() -> (Wanted, Wanted) {
     let before = vec![
-        in_groups(&["old"], &["frank"], account("ada", 70_001, true)),
-        in_groups(&["kept", "old"], &["frank"], account("bob", 70_002, true)),
+        in_groups(&["old"], &["ops"], account("ada", 70_001, true)),
+        in_groups(&["kept", "old"], &["ops"], account("bob", 70_002, true)),
     ];
     let before = with_groups(&[("kept", 70_050), ("old", 70_051)], content(before));
     let people = vec![
-        in_groups(&["kept"], &["frank"], account("bob", 70_002, false)),
-        in_groups(&["kept", "new"], &["frank"], account("cyd", 70_003, true)),
+        in_groups(&["kept"], &["ops"], account("bob", 70_002, false)),
+        in_groups(&["kept", "new"], &["ops"], account("cyd", 70_003, true)),
     ];
     let mut keys = before.user_ca_keys.clone();
     keys.push("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea".to_owned());
@@ -64,6 +64,15 @@ fn files(host: &TestHost) -> BTreeMap<String, String> {
     found
 }
 
+/// With the group ops.
+fn host() -> TestHost {
+    let host = TestHost::in_memory();
+    for (path, row) in [(host.paths.group(), "ops:x:29:\n"), (host.paths.gshadow(), "ops:!::\n")] {
+        fs::write(&path, read(path.clone()) + row).unwrap();
+    }
+    host
+}
+
 /// What must hold at any instant.
 fn assert_whole(host: &TestHost, instant: &str) {
     let files = files(host);
@@ -80,7 +89,7 @@ fn assert_whole(host: &TestHost, instant: &str) {
     }
     AccountFiles::read(&host.paths).unwrap();
     for line in
-        files["etc/group"].lines().filter(|line| line.starts_with("kept:") || line.starts_with("frank:"))
+        files["etc/group"].lines().filter(|line| line.starts_with("kept:") || line.starts_with("ops:"))
     {
         let members = line.rsplit(':').next().unwrap().split(',').filter(|member| !member.is_empty());
         assert!(
@@ -166,7 +175,7 @@ fn killed_before_any_write_the_host_is_whole_and_the_next_run_finishes() {
     let (before, after) = before_and_after();
     for starts_fresh in [true, false] {
         let prepared = || {
-            let host = TestHost::in_memory();
+            let host = host();
             if !starts_fresh {
                 host.apply(&before, NOW);
             }
@@ -195,7 +204,7 @@ fn killed_before_any_write_the_host_is_whole_and_the_next_run_finishes() {
 #[test]
 fn out_of_disk_before_any_write_removals_happen_and_the_next_run_finishes() {
     let (before, after) = before_and_after();
-    let undisturbed = TestHost::in_memory();
+    let undisturbed = host();
     undisturbed.apply(&before, NOW);
     undisturbed.apply(&after, NOW);
     let expected = files(&undisturbed);
@@ -203,7 +212,7 @@ fn out_of_disk_before_any_write_removals_happen_and_the_next_run_finishes() {
     for lasts in [usize::MAX, 1] {
         let (mut failures, mut calm) = (0, 0);
         for n in 0..MOST {
-            let mut host = TestHost::in_memory();
+            let mut host = host();
             host.apply(&before, NOW);
             host.disk =
                 failing_from(

@@ -19,14 +19,18 @@ struct Groups<'a> {
     view: GroupView<'a>,
     /// That are here or can be made; with the gid, and whether they are here.
     managed: BTreeMap<&'a PosixName, (Uid, bool)>,
+    /// By the CA's word, withheld here or not.
+    named: BTreeMap<&'a PosixName, Uid>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Groups<'a> {
     fn new(wanted: &'a Wanted, seen: &'a Seen, files: &'a AccountFiles) -> Self {
         let view = GroupView::new(files, &seen.ledger);
-        let mut groups = Self { ledger: &seen.ledger, view, managed: BTreeMap::new(), problems: Vec::new() };
         let all = wanted.posix_groups.as_deref().unwrap_or_default();
+        let named = all.iter().map(|group| (&group.name, group.gid)).collect();
+        let (managed, problems) = (BTreeMap::new(), Vec::new());
+        let mut groups = Self { ledger: &seen.ledger, view, managed, named, problems };
         for group in all {
             let why = if is_twice(group, all, &wanted.accounts) {
                 "its name or gid stands in the snapshot more than once".to_owned()
@@ -64,13 +68,24 @@ impl<'a> Groups<'a> {
     /// The groups in which an account is to be, as far as they can be had.
     fn of<'b>(&'b self, account: &'b Account) -> impl Iterator<Item = &'b PosixName> {
         let managed = account.groups.managed.iter().filter(|name| self.managed.contains_key(name));
-        let local = account.groups.local.iter().filter(|name| self.view.local_refusal(name).is_none());
-        managed.chain(local)
+        managed.chain(self.local(account))
     }
 
-    /// The number of a group that is here or was.
-    fn gid(&self, group: &PosixName) -> Option<u32> {
-        self.view.gid(group).or_else(|| self.ledger.group(group).map(Uid::value))
+    fn local<'b>(&'b self, account: &'b Account) -> impl Iterator<Item = &'b PosixName> {
+        account.groups.local.iter().filter(|name| self.view.local_refusal(name).is_none())
+    }
+
+    /// The numbers with which the account may run. A managed group that is withheld here is nevertheless theirs, and
+    /// another name service may give it to them.
+    fn gids_of(&self, account: &Account) -> BTreeSet<u32> {
+        let managed = account.groups.managed.iter().filter_map(|name| self.named.get(name));
+        let local = self.local(account).flat_map(|name| self.view.gids(name));
+        managed.map(|gid| gid.value()).chain(local).collect()
+    }
+
+    /// The numbers of a group that is here or was.
+    fn gids(&self, group: &PosixName) -> impl Iterator<Item = u32> {
+        self.view.gids(group).chain(self.ledger.group(group).map(Uid::value))
     }
 
     /// Whoever is in a group by our doing, or in one that we made.
@@ -109,8 +124,9 @@ impl Entitled {
                 if let Standing::Renamed { from } = standing {
                     entitled.names.add(group, from);
                 }
-                entitled.numbers.extend(groups.gid(group).map(|gid| (account.uid.value(), gid)));
             }
+            let gids = groups.gids_of(account).into_iter();
+            entitled.numbers.extend(gids.map(|gid| (account.uid.value(), gid)));
         }
         entitled
     }
@@ -174,8 +190,8 @@ fn bearing(groups: &Groups<'_>, seen: &Seen, judged: &Judged<'_>, entitled: &Ent
     let made: BTreeSet<u32> = groups.ledger.groups().map(|(_, gid)| gid.value()).collect();
     let mut noted: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     for (group, member) in groups.ledger.memberships().each() {
-        if let (Some(uid), Some(gid)) = (uid_of(groups.ledger, member), groups.gid(group)) {
-            noted.entry(uid).or_default().insert(gid);
+        if let Some(uid) = uid_of(groups.ledger, member) {
+            noted.entry(uid).or_default().extend(groups.gids(group));
         }
     }
     let has_lost = |account: &Account, standing: &Standing| {
@@ -183,7 +199,8 @@ fn bearing(groups: &Groups<'_>, seen: &Seen, judged: &Judged<'_>, entitled: &Ent
         let running = seen.running.get(&uid)?;
         let noted = noted.get(&uid).into_iter().flatten();
         let made = made.iter().filter(|_| *standing != Standing::Adopted);
-        noted.chain(made).find(|gid| running.contains(gid) && !entitled.numbers.contains(&(uid, **gid)))
+        let is_lost = |gid: u32| !entitled.numbers.contains(&(uid, gid)) && !groups.view.is_first(uid, gid);
+        noted.chain(made).find(|gid| running.contains(gid) && is_lost(**gid))
     };
     let lost = judged.allowed.iter().filter(|(account, standing)| has_lost(account, standing).is_some());
     lost.map(|(account, _)| Person { name: account.name.clone(), uid: account.uid }).collect()
@@ -197,9 +214,10 @@ fn bears(
     group: &PosixName,
     member: &PosixName,
 ) -> bool {
-    let (Some(uid), Some(gid)) = (uid_of(groups.ledger, member), groups.gid(group)) else { return false };
-    let runs = seen.running.get(&uid).is_some_and(|gids| gids.contains(&gid));
-    runs && !entitled.numbers.contains(&(uid, gid))
+    let Some(uid) = uid_of(groups.ledger, member) else { return false };
+    let Some(running) = seen.running.get(&uid) else { return false };
+    let is_lost = |gid: u32| !entitled.numbers.contains(&(uid, gid)) && !groups.view.is_first(uid, gid);
+    groups.gids(group).any(|gid| running.contains(&gid) && is_lost(gid))
 }
 
 fn uid_of(ledger: &Ledger, name: &PosixName) -> Option<u32> {
@@ -280,7 +298,8 @@ fn missing(groups: &Groups<'_>, granted: &[&(&Account, Standing)]) -> Vec<Proble
 /// Everything of ours in groups, for when Sallyport leaves the host: who we put there, and the groups that we made.
 pub(crate) fn leave_all(files: &AccountFiles, ledger: &Ledger) -> GroupChanges {
     let view = GroupView::new(files, ledger);
-    let groups = Groups { ledger, view, managed: BTreeMap::new(), problems: Vec::new() };
+    let (managed, named) = (BTreeMap::new(), BTreeMap::new());
+    let groups = Groups { ledger, view, managed, named, problems: Vec::new() };
     let part: Memberships =
         groups.present().each().filter(|(group, member)| groups.view.has_trace(group, member)).collect();
     let remove = unwanted(&groups, &[], &part);

@@ -104,6 +104,9 @@ fn refusal(account: &Account, seen: &Seen, view: &View<'_>, twice: &Twice<'_>) -
         Standing::Absent if seen.system_names.contains(name.as_str()) => {
             withheld(Code::NameReserved, "this distribution has the name for a system account")
         }
+        Standing::Absent if view.listed(name).is_some() => {
+            withheld(Code::NameTaken, &view.listed(name).unwrap_or_default())
+        }
         Standing::Absent => match view.holder(uid.value(), name) {
             Some(_) if let Some(from) = view.renamed(name, *uid, *user) => Ok(Standing::Renamed { from }),
             Some(holder) => withheld(Code::UidConflict, &format!("its uid {uid} belongs to {holder}")),
