@@ -161,9 +161,10 @@ impl App {
         query: ListQuery,
         members: bool,
     ) -> Result<store::Page<GroupRead>, DirectoryError> {
-        let _turn = self.turn_to_scan(&query, Kind::Group).await;
+        let turn = self.turn_to_scan(&query, Kind::Group).await;
         self.store()
             .read(move |tx| {
+                let _turn = turn;
                 let page = find::list(tx, tenant, &query)?;
                 let items: Result<Vec<_>, _> =
                     page.items.into_iter().map(|row| with_members(tx, row, members)).collect();

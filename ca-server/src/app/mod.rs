@@ -83,7 +83,7 @@ struct Parts {
     scim_door: ScimDoor,
     failures: provisioning::Failures,
     /// Whose turn it is to read the whole directory.
-    scans: Semaphore,
+    scans: Arc<Semaphore>,
     naming: Arc<Naming>,
     warned: upn_link::Warned,
     metrics: Metrics,
@@ -128,7 +128,7 @@ impl App {
             throttles: Throttles::default(),
             scim_door: ScimDoor::default(),
             failures: provisioning::Failures::default(),
-            scans: Semaphore::new(1),
+            scans: Arc::new(Semaphore::new(1)),
             naming,
             warned: upn_link::Warned::default(),
             metrics: Metrics::default(),

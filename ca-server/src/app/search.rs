@@ -1,9 +1,11 @@
 //! Lists as they are asked for, of users, of groups, or of both.
 
+use std::sync::Arc;
+
 use sallyport_domain::TenantId;
 use sallyport_scim::{Filter, Kind, Page};
 use sallyport_store::{self as store, ResourceRow};
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::groups::GroupRead;
 use super::{App, DirectoryError};
@@ -24,11 +26,12 @@ pub enum Found {
 
 impl App {
     /// A filter that no index answers reads everything there is. One of them at a time, so that hosts and sign-ins find
-    /// a reader; `None` for every other query, which waits for nobody.
-    pub(super) async fn turn_to_scan(&self, query: &ListQuery, kind: Kind) -> Option<SemaphorePermit<'_>> {
+    /// a reader; `None` for every other query, which waits for nobody. The turn belongs into the closure that reads:
+    /// that goes on when whoever asked has hung up.
+    pub(super) async fn turn_to_scan(&self, query: &ListQuery, kind: Kind) -> Option<OwnedSemaphorePermit> {
         let scans = query.filter.as_ref().is_some_and(|filter| filter.candidates(kind).is_none());
         // The semaphore is never closed.
-        if scans { self.0.scans.acquire().await.ok() } else { None }
+        if scans { Arc::clone(&self.0.scans).acquire_owned().await.ok() } else { None }
     }
 
     /// Users and groups as one list, users first.

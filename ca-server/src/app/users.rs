@@ -92,8 +92,13 @@ impl App {
         tenant: TenantId,
         query: ListQuery,
     ) -> Result<store::Page<ResourceRow>, DirectoryError> {
-        let _turn = self.turn_to_scan(&query, Kind::User).await;
-        self.store().read(move |tx| find::list(tx, tenant, &query).map_err(Into::into)).await
+        let turn = self.turn_to_scan(&query, Kind::User).await;
+        self.store()
+            .read(move |tx| {
+                let _turn = turn;
+                find::list(tx, tenant, &query).map_err(Into::into)
+            })
+            .await
     }
 }
 

@@ -2,7 +2,8 @@
 
 ALTER TABLE groups ADD COLUMN object TEXT;
 UPDATE groups SET object = lower(external_id)
-    WHERE external_id LIKE '________-____-____-____-____________';
+    WHERE external_id LIKE '________-____-____-____-____________'
+    AND replace(external_id, '-', '') NOT GLOB '*[^0-9A-Fa-f]*';
 
 -- address: folded. Several users may have one, and one user several.
 CREATE TABLE resource_emails (
