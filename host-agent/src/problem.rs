@@ -31,6 +31,8 @@ codes! {
     GroupConflict = "group_conflict";
     /// People are to be in a group of the host that it does not have, or that nobody is put into.
     GroupMissing = "group_missing";
+    /// Somebody is in a group that is as good as root by others' hands, and stays in it.
+    GroupStays = "group_stays";
     /// The home belongs to somebody else.
     HomeForeign = "home_foreign";
     KrlRefused = "krl_refused";

@@ -33,7 +33,7 @@ pub(crate) use foreign::foreign;
 pub(crate) use groups::{GroupChanges, GroupStanding, GroupView, Memberships, NewGroup};
 pub(crate) use home::{HomeError, Owner, make as make_home};
 pub(crate) use ledger::{Entry, Ledger};
-pub(crate) use rebuild::{Witness, rebuild, rebuild_groups};
+pub(crate) use rebuild::{Lost, Witness, rebuild, rebuild_groups};
 pub(crate) use strays::{own_gid, strays};
 pub(crate) use system_names::system_names;
 pub(crate) use view::{Standing, View};

@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sallyport_domain::{PosixName, Uid, UserId};
 
 use sallyport_protocol::{Content, PosixGroup};
 
-use super::{AccountFiles, Entry, GroupView, Ledger, Memberships};
+use super::{AccountFiles, Entry, GroupView, Ledger, Memberships, View};
 
 /// For whom an account was made, as far as something on the host still tells: by name, and the uid where it is told.
 pub(crate) type Witness = BTreeMap<PosixName, (Option<Uid>, UserId)>;
@@ -49,17 +49,31 @@ pub(crate) fn rebuild(
     said
 }
 
+/// What was lost of the ledger: only of that can a membership that nobody noted be ours.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lost {
+    pub(crate) everything: bool,
+    /// Accounts that were unknown, or nobody's, until just now.
+    pub(crate) accounts: BTreeSet<PosixName>,
+}
+
 /// Takes the groups of the CA's last word into the ledger where they stand here by name and gid, and notes who of its
-/// people is in their groups: who was put into a local one by somebody else's hand cannot be told apart.
-///
-/// What changed, for people to read.
-pub(crate) fn rebuild_groups(ledger: &mut Ledger, files: &AccountFiles, word: &Content) -> Vec<String> {
+/// people is in their groups, as far as that note was lost: who was put into a local one by somebody else's hand cannot
+/// be told apart. Where else the accounts stand that were lost is said and left as it is.
+pub(crate) fn rebuild_groups(
+    ledger: &mut Ledger,
+    files: &AccountFiles,
+    word: &Content,
+    lost: &Lost,
+) -> Vec<String> {
     let mut said = Vec::new();
+    let mut taken_in: BTreeSet<&PosixName> = BTreeSet::new();
     for PosixGroup { name, gid } in &word.posix_groups {
         let view = GroupView::new(files, ledger);
         let is_known = ledger.group(name).is_some();
         if !is_known && view.gid(name) == Some(gid.value()) && ledger.entry(name).is_none() {
             ledger.intend_group(name, *gid);
+            taken_in.insert(name);
             said.push(format!("the group {name} with gid {gid} is ours"));
         }
     }
@@ -67,10 +81,14 @@ pub(crate) fn rebuild_groups(ledger: &mut Ledger, files: &AccountFiles, word: &C
     let mut found = Memberships::default();
     for account in &word.accounts {
         let name = account.adopt.as_ref().unwrap_or(&account.name);
-        let known = ledger.entry(name).map(|entry| entry.user) == Some(Some(account.user))
-            || ledger.adopted_entry(name).is_some();
-        let groups = account.groups.managed.iter().chain(&account.groups.local);
-        for group in groups.filter(|group| known && view.has_member(group, name)) {
+        let is_theirs = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.user == Some(account.user));
+        if !is_theirs(ledger.entry(name)) && !is_theirs(ledger.adopted_entry(name)) {
+            continue;
+        }
+        let managed = account.groups.managed.iter().filter(|group| taken_in.contains(group));
+        let is_lost = lost.everything || lost.accounts.contains(name);
+        let local = account.groups.local.iter().filter(|_| is_lost);
+        for group in managed.chain(local).filter(|group| view.has_member(group, name)) {
             if !ledger.memberships().has(group, name) {
                 found.add(group, name);
             }
@@ -80,7 +98,20 @@ pub(crate) fn rebuild_groups(ledger: &mut Ledger, files: &AccountFiles, word: &C
         ledger.memberships_mut().add(group, name);
         said.push(format!("{name} is in the group {group} by the CA's word"));
     }
+    said.extend(lost.accounts.iter().flat_map(|name| unexplained(ledger, files, name)));
     said
+}
+
+/// Groups of the host in which the account stands by nobody's word. It may be ours or not, and stays until somebody
+/// who knows says so.
+fn unexplained(ledger: &Ledger, files: &AccountFiles, name: &PosixName) -> Vec<String> {
+    let view = View::new(files, ledger);
+    let sentence = |group| {
+        format!(
+            "{name} is in the group {group}, and nothing here tells by whom; if it is not to be: gpasswd -d {name} {group}"
+        )
+    };
+    view.listed_in(name).map(sentence).collect()
 }
 
 #[cfg(test)]
@@ -110,12 +141,43 @@ mod tests {
         let mut ledger = Ledger::default();
         let entry = Entry { uid: uid(70_001), gid: None, user: Some(user(1)), created_at: at(NOW) };
         ledger.intend(&name("ada"), entry);
-        let said = rebuild_groups(&mut ledger, &files, &word);
+        // Of a ledger that is whole, only the group that it lacks.
+        let mut whole = ledger.clone();
+        let said = rebuild_groups(&mut whole, &files, &word, &Lost::default());
+        let noted = |ledger: &Ledger| -> Vec<String> {
+            ledger.memberships().each().map(|(group, _)| group.to_string()).collect()
+        };
+        assert_eq!((noted(&whole), said.len()), (vec!["research".to_owned()], 2), "{said:?}");
+        assert!(rebuild_groups(&mut whole, &files, &word, &Lost::default()).is_empty());
+
+        let lost = Lost { everything: false, accounts: [name("ada")].into() };
+        let said = rebuild_groups(&mut ledger, &files, &word, &lost);
         assert_eq!(ledger.groups().collect::<Vec<_>>(), [(&name("research"), uid(70_050))]);
-        let noted: Vec<_> = ledger.memberships().each().map(|(group, _)| group.as_str()).collect();
-        assert_eq!(noted, ["adm", "print", "research"]);
-        assert_eq!(said.len(), 4, "{said:?}");
-        assert!(rebuild_groups(&mut ledger, &files, &word).is_empty());
+        assert_eq!(noted(&ledger), ["adm", "research"]);
+        // What the word does not name is told, again and again, and left.
+        let print = "ada is in the group print, and nothing here tells by whom; if it is not to be: gpasswd -d ada print";
+        assert_eq!((said.len(), said.last().map(String::as_str)), (4, Some(print)), "{said:?}");
+        assert_eq!(rebuild_groups(&mut ledger, &files, &word, &lost), [print]);
+    }
+
+    #[test]
+    fn memberships_come_back_to_the_person_of_the_word_only() {
+        use crate::testing::{TestHost, account, content, in_groups};
+        let host = TestHost::new();
+        let path = host.paths.group();
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "adm:x:4:frank\n").unwrap();
+        let files = AccountFiles::read(&host.paths).unwrap();
+        let frank = in_groups(&[], &["adm"], account("fr", 70_003, false));
+        let person = frank.user;
+        let word = content(vec![sallyport_protocol::Account { adopt: Some(name("frank")), ..frank }]);
+        let lost = Lost { everything: true, accounts: BTreeSet::new() };
+        for (user, count) in [(user(99), 0), (person, 1)] {
+            let mut ledger = Ledger::default();
+            let entry = Entry { uid: uid(1_000), gid: None, user: Some(user), created_at: at(NOW) };
+            ledger.adopt(&name("frank"), entry);
+            rebuild_groups(&mut ledger, &files, &word, &lost);
+            assert_eq!(ledger.memberships().each().count(), count);
+        }
     }
 
     #[test]

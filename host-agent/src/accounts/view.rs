@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sallyport_domain::{PosixName, Uid, UserId};
 
@@ -160,13 +160,20 @@ impl<'a> View<'a> {
     /// Why nobody can get the name though it is free: it stands in the list of a group, and not by our doing. A new
     /// account would be in there, and nobody would know by whom.
     pub(crate) fn listed(&self, name: &PosixName) -> Option<String> {
-        let key = name.as_str().as_bytes();
-        let groups = self.listed.get(key).into_iter().flatten().copied();
-        let group = groups.filter(|group| *group != key).find(|group| !self.explains(group, name))?;
-        let group = String::from_utf8_lossy(group);
+        let group = self.listed_in(name).next()?;
         Some(format!(
             "the name stands in the group {group}; if it is nobody's there: gpasswd -d {name} {group}"
         ))
+    }
+
+    /// Groups in whose lists the name stands, and not by our doing.
+    pub(crate) fn listed_in(&self, name: &PosixName) -> impl Iterator<Item = String> {
+        let key = name.as_str().as_bytes();
+        let groups = self.listed.get(key).into_iter().flatten().copied();
+        let strangers = groups.filter(|group| *group != key && !self.explains(group, name));
+        let names: BTreeSet<String> =
+            strangers.map(|group| String::from_utf8_lossy(group).into_owned()).collect();
+        names.into_iter()
     }
 
     /// Whether it is by our doing that the name stands in the list, and ours to take out of it.

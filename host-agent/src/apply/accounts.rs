@@ -95,7 +95,8 @@ impl<T: Tools> Hands<'_, T> {
             absent.extend(created());
             return Err(Problem::caused(Code::StepFailed, &error));
         }
-        let ledger = intended.as_ref().unwrap_or(ledger);
+        let before = ledger;
+        let ledger = intended.as_ref().unwrap_or(before);
         let free = |gid| self.tools.gid_is_free(gid);
         let result = accounts::apply(self.paths, self.disk, ledger, changes, self.now, free);
         self.tools.accounts_changed();
@@ -112,8 +113,22 @@ impl<T: Tools> Hands<'_, T> {
             }
             Err(error) => {
                 absent.extend(created());
+                if matches!(error, accounts::AccountsError::Lock(_)) {
+                    self.take_notes_back(ledger, before);
+                }
                 Err(Problem::caused(Code::AccountsRefused, &error))
             }
+        }
+    }
+
+    /// Nobody was put anywhere: who is put there by others now is there by others' hands.
+    fn take_notes_back(&self, intended: &Ledger, before: &Ledger) {
+        let mut noted = intended.clone();
+        noted.memberships_mut().clone_from(before.memberships());
+        if noted != *intended
+            && let Err(error) = self.state.save_ledger(self.disk, &noted)
+        {
+            tracing::warn!("memberships stay noted: {}", crate::problem::chain(&error));
         }
     }
 

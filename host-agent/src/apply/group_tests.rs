@@ -308,3 +308,33 @@ fn nobodys_own_first_group_ends_their_sessions() {
     assert!(!host.tools.calls().iter().any(|call| call.starts_with("end ")), "{:?}", host.tools.calls());
     assert!(host.state.ledger().unwrap().memberships().is_empty());
 }
+
+#[test]
+fn who_was_in_a_group_as_good_as_root_before_the_grant_is_told() {
+    let host = host();
+    host.apply(&wanted(&[], vec![ada(&[], &[])]), NOW);
+    add(&host, "docker:x:998:ada");
+    let both = || wanted(&[], vec![ada(&[], &["adm", "docker"])]);
+    let outcome = host.apply(&both(), NOW);
+    assert_eq!(codes(&outcome.problems), [Code::GroupStays], "{:?}", outcome.problems);
+    assert!(outcome.problems[0].detail.contains("gpasswd -d ada docker"));
+    // Taken out, she comes in by our doing, and it ends with the grant.
+    fs::write(host.paths.group(), read(host.paths.group()).replace("998:ada", "998:")).unwrap();
+    fs::write(host.paths.gshadow(), read(host.paths.gshadow()).replace("docker:!::ada", "docker:!::"))
+        .unwrap();
+    assert!(host.apply(&both(), NOW).problems.is_empty());
+    assert!(host.apply(&both(), NOW).problems.is_empty());
+    host.apply(&wanted(&[], vec![ada(&[], &[])]), NOW);
+    assert_eq!(group(&host, "docker").unwrap(), "docker:x:998:");
+}
+
+#[test]
+fn without_the_lock_nobody_is_noted_as_put_into_a_group() {
+    let host = host();
+    host.apply(&wanted(&[], vec![ada(&[], &[])]), NOW);
+    let _ = fs::remove_file(host.paths.account_lock());
+    fs::create_dir(host.paths.account_lock()).unwrap();
+    let outcome = host.apply(&wanted(&[], vec![ada(&[], &["adm"])]), NOW);
+    assert_eq!(codes(&outcome.problems), [Code::AccountsRefused]);
+    assert!(host.state.ledger().unwrap().memberships().is_empty());
+}

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use sallyport_client::SystemClock;
 use sallyport_domain::{Clock, PosixName, UidRange, UserId};
 
-use crate::accounts::{AccountFiles, Ledger, Witness, own_gid, rebuild, rebuild_groups, strays};
+use crate::accounts::{AccountFiles, Ledger, Lost, Witness, own_gid, rebuild, rebuild_groups, strays};
 use crate::agent::Agent;
 use crate::disk;
 use crate::lock::AgentLock;
@@ -25,12 +25,16 @@ pub(super) fn recover(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
     };
     let (signed, ranges) = signed(agent);
     let strays = strays(&files, &ledger, &ranges);
-    let names = strays.iter().map(|(name, _)| name);
-    let nobodys = ledger.iter().filter(|(_, entry)| entry.user.is_none()).map(|(name, _)| name);
-    let written: Witness = names.chain(nobodys).filter_map(|name| written(agent, name)).collect();
+    let names = strays.iter().map(|(name, _)| name.clone());
+    let nobodys = ledger.iter().filter(|(_, entry)| entry.user.is_none()).map(|(name, _)| name.clone());
+    let lost = Lost {
+        everything: is_damaged || !agent.state.has_ledger(),
+        accounts: names.chain(nobodys).collect(),
+    };
+    let written: Witness = lost.accounts.iter().filter_map(|name| written(agent, name)).collect();
     let mut said =
         rebuild(&mut ledger, &strays, |name| own_gid(&files, name), &[signed, written], SystemClock.now());
-    said.extend(agent.last_word().map(|word| rebuild_groups(&mut ledger, &files, &word)).unwrap_or_default());
+    said.extend(rebuild_groups(&mut ledger, &files, &agent.last_word().unwrap_or_default(), &lost));
     for line in &said {
         println!("{line}");
     }

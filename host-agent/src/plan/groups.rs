@@ -269,6 +269,7 @@ pub(super) fn join(
         }
     }
     let mut problems = missing(&groups, granted);
+    problems.extend(staying(&groups, granted));
     problems.append(&mut groups.problems);
     (changes, problems)
 }
@@ -293,6 +294,26 @@ fn missing(groups: &Groups<'_>, granted: &[&(&Account, Standing)]) -> Vec<Proble
         Problem::new(Code::GroupMissing, format!("{names}{more} cannot be put into the group {group}: {why}"))
     };
     refused.into_iter().map(sentence).collect()
+}
+
+/// Who is in a group that is as good as root without us, and is to be: the grant's end will not take them out.
+fn staying(groups: &Groups<'_>, granted: &[&(&Account, Standing)]) -> Vec<Problem> {
+    let memberships = groups.ledger.memberships();
+    let stays = |account: &Account, group: &PosixName| {
+        groups.view.has_member(group, &account.name) && !memberships.has(group, &account.name)
+    };
+    let of_account = |(account, _): &&(&Account, Standing)| -> Vec<Problem> {
+        let name = &account.name;
+        let staying = account.groups.root_equivalent().filter(|group| stays(account, group));
+        let sentence = |group: &PosixName| {
+            let detail = format!(
+                "{name} is in the group {group} by others' hands and will stay in it after the grant; to have it end with the grant: gpasswd -d {name} {group}"
+            );
+            Problem::new(Code::GroupStays, detail)
+        };
+        staying.map(sentence).collect()
+    };
+    granted.iter().flat_map(of_account).collect()
 }
 
 /// Everything of ours in groups, for when Sallyport leaves the host: who we put there, and the groups that we made.
