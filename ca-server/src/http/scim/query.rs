@@ -3,6 +3,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::header;
 use axum::http::request::Parts;
+use percent_encoding::percent_decode_str;
 use sallyport_scim::{Parameters, ScimError};
 use url::form_urlencoded;
 
@@ -19,7 +20,19 @@ impl<S: Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ScimFailure> {
         let query = parts.uri.query().unwrap_or_default();
+        are_text(query)?;
         Ok(Self(Parameters::from_query(form_urlencoded::parse(query.as_bytes()))?))
+    }
+}
+
+/// Reading on with replacement characters would look for what nobody asked for, and find it with `ne`.
+fn are_text(query: &str) -> Result<(), ScimError> {
+    let broken = query.split('&').find(|pair| percent_decode_str(pair).decode_utf8().is_err());
+    let why = || "the query has bytes that are not UTF-8".to_owned();
+    match broken {
+        Some(pair) if pair.starts_with("filter=") => Err(ScimError::InvalidFilter(why())),
+        Some(_) => Err(ScimError::InvalidValue(why())),
+        None => Ok(()),
     }
 }
 

@@ -244,8 +244,14 @@ fn invalid_utf8() -> Result<()> {
     assert_refused(&raw(&world, Method::GET, "/Users/%ff%fe", Vec::new())?, 404, None)?;
     assert_refused(&raw(&world, Method::GET, "/Users/%00", Vec::new())?, 404, None)?;
     assert_refused(&raw(&world, Method::GET, "/Schemas/%ff", Vec::new())?, 404, None)?;
-    let found = raw(&world, Method::GET, "/Users?filter=userName+eq+%22%ff%22", Vec::new())?;
-    assert_eq!((found.status, &found.json()?["totalResults"]), (200, &json!(0)));
+    for (query, what) in [
+        ("filter=userName+eq+%22%ff%22", "invalidFilter"),
+        ("filter=userName+ne+%22%c3%28%22", "invalidFilter"),
+        ("count=1&attributes=%ff", "invalidValue"),
+    ] {
+        let answer = raw(&world, Method::GET, &format!("/Users?{query}"), Vec::new())?;
+        assert_refused(&answer, 400, Some(what))?;
+    }
     Ok(())
 }
 
