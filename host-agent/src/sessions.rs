@@ -51,8 +51,8 @@ pub(crate) fn any(proc: &Path, uid: u32) -> bool {
     !processes_of(proc, uid).is_empty()
 }
 
-/// The uids of our block of which something runs, and the groups that it has: the kernel keeps those of the login. One
-/// walk over all processes.
+/// The uids of our block of which something runs, and the groups that it has: the kernel keeps those of the login. What
+/// became somebody else (`sudo -u`) has that one's groups, and tells nothing of theirs. One walk over all processes.
 pub(crate) fn managed_uids(proc: &Path) -> BTreeMap<u32, BTreeSet<u32>> {
     let mut running: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     for entry in fs::read_dir(proc).into_iter().flatten().flatten() {
@@ -68,7 +68,10 @@ pub(crate) fn managed_uids(proc: &Path) -> BTreeMap<u32, BTreeSet<u32>> {
         }
         let status = fs::read_to_string(path.join("status")).unwrap_or_default();
         for uid in owners {
-            running.entry(uid).or_default().extend(gids(&status));
+            let groups = running.entry(uid).or_default();
+            if real_uid(&status) == Some(uid) {
+                groups.extend(gids(&status));
+            }
         }
     }
     running
@@ -156,7 +159,8 @@ mod tests {
         let running = managed_uids(proc);
         assert_eq!(running.keys().collect::<Vec<_>>(), [&70_001, &70_002]);
         assert_eq!(running.get(&70_002), Some(&[4, 5, 70_002, 900_004].into()));
-        assert!([0, 4, 5, 900_001, 900_002].iter().all(|gid| running[&70_001].contains(gid)));
+        // Not those of the root shell that is theirs by its login.
+        assert_eq!(running.get(&70_001), Some(&[4, 5, 70_001, 900_001].into()));
         assert!(any(proc, 70_002));
         assert!(!any(proc, 70_003));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use sallyport_domain::{PosixName, Uid};
+use sallyport_domain::{PosixName, Uid, is_root_equivalent};
 use serde::{Deserialize, Serialize};
 
 use super::table::Table;
@@ -230,6 +230,12 @@ impl<'a> GroupView<'a> {
 
     pub(crate) fn gid(&self, name: &PosixName) -> Option<u32> {
         self.only(name)?.gid
+    }
+
+    /// The groups of the host whose members are as good as root.
+    pub(crate) fn root_equivalent(&self) -> impl Iterator<Item = PosixName> + '_ {
+        let names = self.groups.keys().filter_map(|name| std::str::from_utf8(name).ok()?.parse().ok());
+        names.filter(is_root_equivalent)
     }
 
     /// The gids of all rows of that name.

@@ -314,6 +314,11 @@ fn who_was_in_a_group_as_good_as_root_before_the_grant_is_told() {
     let host = host();
     host.apply(&wanted(&[], vec![ada(&[], &[])]), NOW);
     add(&host, "docker:x:998:ada");
+    // By no grant at all: put there by others, or by us when the list that told so was another.
+    let outcome = host.apply(&wanted(&[], vec![ada(&[], &["adm"])]), NOW);
+    assert_eq!(codes(&outcome.problems), [Code::GroupStays], "{:?}", outcome.problems);
+    assert!(outcome.problems[0].detail.contains("by no grant"));
+    assert!(!outcome.failed);
     let both = || wanted(&[], vec![ada(&[], &["adm", "docker"])]);
     let outcome = host.apply(&both(), NOW);
     assert_eq!(codes(&outcome.problems), [Code::GroupStays], "{:?}", outcome.problems);
@@ -326,6 +331,40 @@ fn who_was_in_a_group_as_good_as_root_before_the_grant_is_told() {
     assert!(host.apply(&both(), NOW).problems.is_empty());
     host.apply(&wanted(&[], vec![ada(&[], &[])]), NOW);
     assert_eq!(group(&host, "docker").unwrap(), "docker:x:998:");
+}
+
+#[test]
+fn an_older_list_put_back_is_told_where_it_leaves_somebody_as_good_as_root() {
+    let host = host();
+    add(&host, "docker:x:998:");
+    host.apply(&wanted(&[], vec![ada(&[], &[])]), NOW);
+    let older = host.state.ledger().unwrap();
+    assert!(host.apply(&wanted(&[], vec![ada(&[], &["docker"])]), NOW).problems.is_empty());
+    host.state.save_ledger(&Disk::new(), &older).unwrap();
+    let outcome = host.apply(&wanted(&[], vec![ada(&[], &[])]), NOW);
+    assert_eq!(codes(&outcome.problems), [Code::GroupStays], "{:?}", outcome.problems);
+    // A local account that was given away has the groups that it always had.
+    let host = self::host();
+    add(&host, "docker:x:998:frank");
+    let frank = Account { adopt: Some("frank".parse().unwrap()), ..account("fr", 70_003, false) };
+    assert!(host.apply(&wanted(&[], vec![frank]), NOW).problems.is_empty());
+}
+
+#[test]
+fn who_became_somebody_else_is_not_taken_for_having_their_groups() {
+    let host = host();
+    host.apply(&wanted(RESEARCH, vec![ada(&["research"], &[])]), NOW);
+    host.apply(&wanted(RESEARCH, vec![ada(&[], &[])]), NOW);
+    // `sudo -iu cyd` on ada's terminal: cyd's groups, and ada's login.
+    host.runs_with(4_001, 70_003, "70003 70050");
+    let process = host.paths.proc().join("4001");
+    fs::write(process.join("loginuid"), "70001").unwrap();
+    fs::write(process.join("stat"), "4001 (bash) S 1 1 1 34816 1").unwrap();
+    let outcome = host.apply(&wanted(RESEARCH, vec![ada(&[], &[])]), NOW);
+    assert!(!ended(&host) && !outcome.look_again, "{:?}", host.tools.calls());
+    // Whose login ends, ends with it.
+    host.apply(&wanted(RESEARCH, Vec::new()), NOW);
+    assert!(ended(&host));
 }
 
 #[test]

@@ -296,24 +296,32 @@ fn missing(groups: &Groups<'_>, granted: &[&(&Account, Standing)]) -> Vec<Proble
     refused.into_iter().map(sentence).collect()
 }
 
-/// Who is in a group that is as good as root without us, and is to be: the grant's end will not take them out.
+/// Who is in a group that is as good as root, and not by what we noted: no grant's end will take them out. So it is too
+/// where the note was lost with an older list of ours.
 fn staying(groups: &Groups<'_>, granted: &[&(&Account, Standing)]) -> Vec<Problem> {
     let memberships = groups.ledger.memberships();
-    let stays = |account: &Account, group: &PosixName| {
-        groups.view.has_member(group, &account.name) && !memberships.has(group, &account.name)
-    };
-    let of_account = |(account, _): &&(&Account, Standing)| -> Vec<Problem> {
-        let name = &account.name;
-        let staying = account.groups.root_equivalent().filter(|group| stays(account, group));
-        let sentence = |group: &PosixName| {
-            let detail = format!(
-                "{name} is in the group {group} by others' hands and will stay in it after the grant; to have it end with the grant: gpasswd -d {name} {group}"
-            );
-            Problem::new(Code::GroupStays, detail)
+    let mut problems = Vec::new();
+    for group in groups.view.root_equivalent() {
+        let stays = |account: &Account| {
+            groups.view.has_member(&group, &account.name) && !memberships.has(&group, &account.name)
         };
-        staying.map(sentence).collect()
-    };
-    granted.iter().flat_map(of_account).collect()
+        for (account, standing) in granted.iter().filter(|(account, _)| stays(account)) {
+            let name = &account.name;
+            let detail = if account.groups.local.contains(&group) {
+                format!(
+                    "{name} is in the group {group} by others' hands and will stay in it after the grant; to have it end with the grant: gpasswd -d {name} {group}"
+                )
+            } else if *standing == Standing::Adopted {
+                continue;
+            } else {
+                format!(
+                    "{name} is in the group {group}, which is as good as root, and by no grant: nothing here will take them out; if they are not to be: gpasswd -d {name} {group}"
+                )
+            };
+            problems.push(Problem::new(Code::GroupStays, detail));
+        }
+    }
+    problems
 }
 
 /// Everything of ours in groups, for when Sallyport leaves the host: who we put there, and the groups that we made.
