@@ -10,6 +10,9 @@ macro_rules! codes {
         pub(crate) enum Code { $($(#[$doc])* $variant,)* }
 
         impl Code {
+            #[cfg(test)]
+            const ALL: &'static [Self] = &[$(Self::$variant),*];
+
             pub(crate) const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
@@ -40,6 +43,8 @@ codes! {
     LedgerLost = "ledger_lost";
     /// No fresh word of the CA for longer than it allowed: nobody has access.
     LeaseOver = "lease_over";
+    /// More names or numbers are local here than the CA takes.
+    LocalNamesCut = "local_names_cut";
     NameReserved = "name_reserved";
     NameTaken = "name_taken";
     /// Processes of a suspended person are still there.
@@ -106,4 +111,21 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_explained_to_administrators() {
+        let page = include_str!("../../docs/operations.md");
+        let table = page.split("Codes under PROBLEMS").nth(1).unwrap().split("###").next().unwrap();
+        let unexplained: Vec<&str> = Code::ALL
+            .iter()
+            .map(|code| code.as_str())
+            .filter(|code| !table.contains(&format!("`{code}`")))
+            .collect();
+        assert!(unexplained.is_empty(), "{unexplained:?}");
+    }
 }

@@ -1,16 +1,16 @@
 //! What names and numbers become on a real host, from the directory through the real CA: adopted accounts, renames,
 //! local users in the way, numbers that the directory chose.
 
+mod successors;
+
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use sallyport_tests::stage::{self, Authority, Enrolled, Laptop, MARA, Member};
-use sallyport_tests::{EntraSim, Lab, Outcome, Process, Ssh, wait_until};
+use sallyport_tests::{EntraSim, Lab, Outcome, PATIENCE, Process, Ssh, wait_until};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const GRANT: [&str; 8] = ["admin", "grant", "add", "--group", "web-admins", "--tag", "role=web", "--sudo"];
 const PRINCIPALS: &str = "/etc/ssh/sallyport/principals";
 

@@ -99,7 +99,7 @@ fn a_group_is_made_with_its_members_in_both_files_and_goes_again() {
     assert_eq!((&made.passwd, &made.shadow), (&files().passwd, &files().shadow));
     assert_eq!(standing(&made, &ledger, "research", 70_050), GroupStanding::Ours);
     // Ours are not told as somebody else's.
-    let local = foreign(&made, &ledger, &[UidRange::DEFAULT]);
+    let local = foreign(&made, &ledger, &[UidRange::DEFAULT]).told;
     assert_eq!((local.names, local.ids), (vec![name("frank")], vec![]));
 
     let (one, _) =

@@ -29,7 +29,7 @@ use crate::disk::{self, Access, Disk, DiskError};
 use crate::paths::Paths;
 
 pub(crate) use edit::{Changes, NewAccount, Rename};
-pub(crate) use foreign::foreign;
+pub(crate) use foreign::{Foreign, foreign};
 pub(crate) use groups::{GroupChanges, GroupStanding, GroupView, Memberships, NewGroup};
 pub(crate) use home::{HomeError, Owner, make as make_home};
 pub(crate) use ledger::{Entry, Ledger};

@@ -347,12 +347,32 @@ fn what_is_local_and_not_ours_is_told() {
         Odd:x:99999:1::/:/bin/sh\nfar:x:100000:1::/:/bin/sh\n";
     files.passwd = Table::parse(format!("{PASSWD}{rows}").as_bytes());
     files.group = Table::parse(format!("{GROUP}ada:x:70001:\nteam:x:70004:\n").as_bytes());
-    let local = foreign(&files, &ledger, &[sallyport_domain::UidRange::DEFAULT]);
+    let found = foreign(&files, &ledger, &[sallyport_domain::UidRange::DEFAULT]);
+    assert!(found.problem().is_none());
+    let local = found.told;
     let names: Vec<String> = local.names.iter().map(ToString::to_string).collect();
     assert_eq!(names, ["far", "frank", "ops", "team"]);
     // Eve's row is not the one that was made for her, so its number is somebody's.
     let ids: Vec<u32> = local.ids.iter().map(|id| id.value()).collect();
     assert_eq!(ids, [70_003, 70_004, 70_009, 99_999]);
+}
+
+#[test]
+fn more_than_the_ca_takes_is_said_with_how_many() {
+    let mut files = files();
+    let most = u32::try_from(sallyport_protocol::LocalNames::MOST).unwrap();
+    let row = |n: u32| format!("local{n:04}:x:{}:1::/:/bin/sh", 70_000 + n.min(most + 2)).into_bytes();
+    files.passwd = Table::parse(b"root:x:0:0::/root:/bin/sh\n");
+    files.passwd.insert((0..most + 7).map(row).collect());
+    files.group = Table::parse(b"root:x:0:\n");
+    let found = foreign(&files, &Ledger::default(), &[sallyport_domain::UidRange::DEFAULT]);
+    assert_eq!((found.told.names.len(), found.told.ids.len()), (1_000, 1_000));
+    // The lowest numbers, which are the next to be given.
+    assert_eq!(found.told.ids.last().map(|id| id.value()), Some(70_999));
+    let problem = found.problem().unwrap();
+    assert_eq!(problem.code, crate::problem::Code::LocalNamesCut);
+    assert!(problem.detail.contains(": 7 names and 3 numbers are not told"), "{problem}");
+    assert!(!problem.code.holds_generation_back());
 }
 
 /// Ada with uid 70001, whose own group has the gid 80001.
@@ -373,7 +393,7 @@ fn a_gid_of_its_own_stands_in_passwd_and_group_and_is_ours() {
     assert!(text(&made.passwd).contains("\nada:x:70001:80001:"));
     assert!(text(&made.group).contains("\nada:x:80001:\n"));
     assert_eq!(View::new(&made, &ledger).standing(&name("ada")), Standing::Ours { suspended: false });
-    assert!(foreign(&made, &ledger, &[sallyport_domain::UidRange::DEFAULT]).ids.is_empty());
+    assert!(foreign(&made, &ledger, &[sallyport_domain::UidRange::DEFAULT]).told.ids.is_empty());
     // Where only the group was written, the next run finishes.
     let killed = AccountFiles { passwd: files().passwd, ..made.clone() };
     let (finished, withheld) = edited(&killed, &ledger, &changes);
@@ -383,7 +403,7 @@ fn a_gid_of_its_own_stands_in_passwd_and_group_and_is_ours() {
     let moved = Table::parse(text(&made.group).replace("ada:x:80001:", "ada:x:70001:").as_bytes());
     let moved = AccountFiles { passwd: files().passwd, group: moved, ..made };
     assert!(matches!(View::new(&moved, &ledger).standing(&name("ada")), Standing::Foreign(_)));
-    let ids = foreign(&moved, &ledger, &[sallyport_domain::UidRange::DEFAULT]).ids;
+    let ids = foreign(&moved, &ledger, &[sallyport_domain::UidRange::DEFAULT]).told.ids;
     assert_eq!(ids.iter().map(|id| id.value()).collect::<Vec<_>>(), [70_001]);
 }
 

@@ -8,7 +8,7 @@ use sallyport_domain::{Generation, UidRange};
 use sallyport_protocol::{LocalNames, Report, ReportProblem};
 
 use super::{Agent, AgentError};
-use crate::accounts::{AccountFiles, foreign, strays};
+use crate::accounts::{AccountFiles, Foreign, foreign, strays};
 use crate::apply::{Hands, Outcome};
 use crate::lock::AgentLock;
 use crate::plan::{Abilities, Plan, Wanted};
@@ -85,11 +85,13 @@ impl Agent {
         };
         outcome.problems.extend(unsaved);
         outcome.problems.extend(extra);
+        let local = self.local_names(&ranges);
+        outcome.problems.extend(local.as_ref().and_then(Foreign::problem));
+        done.local = local.map(|local| local.told);
         done.applied.problems = outcome.problems.into_iter().map(ReportProblem::from).collect();
         done.failed = outcome.failed;
         done.held = outcome.held;
         done.look_again = outcome.look_again;
-        done.local = self.local_names(&ranges);
         if done.applied != before {
             // On a full disk the host is in step all the same; the report still says so.
             if let Err(error) = self.state.save_applied(&self.disk, &done.applied) {
@@ -100,7 +102,7 @@ impl Agent {
     }
 
     /// Unknown where the account files or the ledger cannot be read: then the CA goes on with what it heard before.
-    fn local_names(&self, ranges: &[UidRange]) -> Option<LocalNames> {
+    fn local_names(&self, ranges: &[UidRange]) -> Option<Foreign> {
         let files = AccountFiles::read(&self.paths).ok()?;
         let ledger = self.state.ledger().ok()?;
         // With a ledger that is lost, our own accounts would count as strangers.

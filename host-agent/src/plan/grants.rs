@@ -35,12 +35,12 @@ pub(crate) fn grants(
     let granted: Vec<&(&Account, Standing)> = judged
         .allowed
         .iter()
-        .filter(|(account, _)| match elsewhere.get(&account.name) {
-            None => true,
-            Some(holder) => {
-                plan.problems.push(held_elsewhere(account, holder));
-                false
-            }
+        .filter(|(account, standing)| {
+            let holder = elsewhere.get(&account.name).map(|holder| held_elsewhere(account, holder));
+            let obstacle = holder.or_else(|| strangers_home(seen, account, standing));
+            let is_free = obstacle.is_none();
+            plan.problems.extend(obstacle);
+            is_free
         })
         .collect();
     let (groups, problems) = groups::join(wanted, seen, &granted, elsewhere);
@@ -68,6 +68,21 @@ fn held_elsewhere(account: &Account, holder: &Elsewhere) -> Problem {
             Problem::new(Code::UidConflict, detail)
         }
     }
+}
+
+/// A new account does not get the home of somebody who had the name before: a login would run that one's files. What
+/// is root's was put there by an administrator.
+fn strangers_home(seen: &Seen, account: &Account, standing: &Standing) -> Option<Problem> {
+    let Account { name, uid, .. } = account;
+    let owner = seen.homes.get(name.as_str()).filter(|_| *standing == Standing::Absent)?;
+    let is_strangers = *owner != 0 && *owner != uid.value();
+    is_strangers.then(|| {
+        let detail = format!(
+            "{name} is withheld: /home/{name} belongs to uid {owner}; move it away: mv /home/{name} /home/{name}.{owner}; or, if all in it is theirs: chown -R {uid}:{gid} /home/{name}",
+            gid = seen.ledger.gid_of(account)
+        );
+        Problem::new(Code::HomeForeign, detail)
+    })
 }
 
 fn edit_accounts(

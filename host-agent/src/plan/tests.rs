@@ -187,6 +187,32 @@ fn each_withheld_account_has_its_reason_and_the_others_proceed() {
 }
 
 #[test]
+fn the_home_of_whoever_had_the_name_before_is_not_inherited() {
+    let host = TestHost::new();
+    let me = nix::unistd::getuid().as_raw();
+    assert!(!(70_000..=99_999).contains(&me));
+    let wanted = wanted(vec![account("ada", 70_001, true), account("bob", 70_002, false)], NOW);
+    let home = host.paths.homes().join("ada");
+    fs::create_dir_all(&home).unwrap();
+    let owner = if me == 0 { 70_009 } else { me };
+    std::os::unix::fs::chown(&home, Some(owner), None).unwrap();
+    assert_eq!(codes(&host, &wanted), [Code::HomeForeign]);
+    let told = host.hands(NOW).rehearse(&wanted).problems.remove(0).detail;
+    assert!(told.starts_with(&format!("ada is withheld: /home/ada belongs to uid {owner}")), "{told}");
+    let steps = steps(&host, &wanted, NOW).join("\n");
+    assert!(!steps.contains("ada") && steps.contains("create the account bob"), "{steps}");
+    // Moved away, it is in nobody's way.
+    fs::rename(&home, host.paths.homes().join("ada.70009")).unwrap();
+    assert!(codes(&host, &wanted).is_empty());
+    // Of an account that is there, it is told and left.
+    host.apply(&wanted, NOW);
+    let _ = fs::remove_dir_all(&home);
+    fs::rename(host.paths.homes().join("ada.70009"), &home).unwrap();
+    assert_eq!(codes(&host, &wanted), [Code::HomeForeign]);
+    assert!(host.paths.principals_of("ada").exists());
+}
+
+#[test]
 fn names_and_uids_that_stand_twice_are_nobodys() {
     let host = TestHost::new();
     let twice = wanted(vec![account("ada", 70_001, false), account("bob", 70_001, false)], NOW);
