@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Run,
     /// Fetch what this host shall be, bring it about, and exit.
     Apply(Apply),
+    /// End what a lease allowed that is over; nothing while it lasts. For a timer, where `run` does not run.
+    Lapse(DryRun),
     /// From observing to live: begin to change the host.
     Enforce(DryRun),
     /// Say where this host stands.

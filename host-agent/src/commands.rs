@@ -3,6 +3,7 @@
 mod apply;
 mod doctor;
 mod enroll;
+mod lapse;
 mod leave;
 mod recover;
 mod run;
@@ -25,6 +26,7 @@ pub(crate) fn execute(agent: Agent, command: Command) -> Result<ExitCode> {
         Command::Doctor(arguments) => doctor::doctor(&agent, arguments.format),
         Command::Enforce(arguments) => enroll::enforce(&agent, arguments.dry_run),
         Command::Enroll(arguments) => enroll::enroll(&agent, arguments),
+        Command::Lapse(arguments) => lapse::lapse(&agent, arguments.dry_run),
         Command::Leave(arguments) => leave::leave(&agent, arguments.dry_run),
         Command::Recover(arguments) => recover::recover(&agent, arguments.dry_run),
         Command::Run => run::run(agent),

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
-use sallyport_tests::{Host, Lab, Process, Ssh, wait_until};
+use sallyport_tests::{Host, Lab, PATIENCE, Process, Ssh, wait_until};
 use serde_json::Value;
 
 use self::mini_ca::{Engineer, MiniCa, Road, TOKEN};
 
-const SOON: Duration = Duration::from_secs(20);
+/// `TimeoutStopSec=` of the packaged unit.
+const STOPS_WITHIN: Duration = Duration::from_secs(10);
 
 /// A lab with one host that is enrolled, and its CA.
 struct Stage {
@@ -62,7 +63,7 @@ impl Stage {
     /// Grants exactly this, and waits until the host says so.
     fn grant(&self, people: &[&Engineer]) -> Result<()> {
         let generation = self.ca.grant(people);
-        self.ca.applied(generation, SOON).map(drop)
+        self.ca.applied(generation, PATIENCE).map(drop)
     }
 
     /// ssh with the person's certificate; the host has to show one of the CA, too.
@@ -124,9 +125,9 @@ fn a_granted_person_enters_has_sudo_and_is_out_seconds_after_the_word() -> Resul
 
     let mut session =
         stage.ssh(&ada)?.session("session", "echo here; sudo -n sh -c 'echo root; sleep 300'")?;
-    session.wait_for_line("root", SOON)?;
+    session.wait_for_line("root", PATIENCE)?;
     stage.grant(&[&bob])?;
-    session.wait(SOON).context("the live session went on")?;
+    session.wait(PATIENCE).context("the live session went on")?;
     stage.ssh(&ada)?.run("true")?.refused()?;
     stage.ssh(&bob)?.run("true")?.ok()?;
     ensure!(!stage.host.exists("/etc/sudoers.d/50-sallyport"));
@@ -161,7 +162,7 @@ fn nobody_else_is_touched_and_break_glass_keys_go_on_working() -> Result<()> {
     let people: Vec<Engineer> =
         people.iter().map(|(n, uid)| stage.engineer(n, *uid)).collect::<Result<_>>()?;
     let generation = stage.ca.grant(&people.iter().collect::<Vec<_>>());
-    let report = stage.ca.applied(generation, SOON)?;
+    let report = stage.ca.applied(generation, PATIENCE)?;
     let codes: Vec<&str> = report.problems.iter().map(|problem| problem.code.as_str()).collect();
     assert_eq!(codes, ["name_taken", "name_taken", "uid_conflict"], "{:?}", report.problems);
     stage.ssh(&people[3])?.run("true")?.ok()?;
@@ -264,7 +265,7 @@ fn a_rehearsal_and_an_observer_touch_nothing() -> Result<()> {
 #[test]
 fn a_lying_proxy_changes_nothing_and_gains_one_lease() -> Result<()> {
     let mut stage = Stage::enrolled()?;
-    stage.ca.lease(8);
+    stage.ca.lease(15);
     stage.run()?;
     let ada = stage.engineer("ada", 70_001)?;
     let bob = stage.engineer("bob", 70_002)?.with_sudo();
@@ -273,7 +274,7 @@ fn a_lying_proxy_changes_nothing_and_gains_one_lease() -> Result<()> {
 
     stage.ca.road(Road::Alters);
     stage.ca.grant(&[&ada]);
-    let why = stage.ca.complaint("snapshot_refused", SOON)?;
+    let why = stage.ca.complaint("snapshot_refused", PATIENCE)?;
     ensure!(why.contains("content is not what its signature covers"), "{why}");
     ensure!(!stage.host.sh("cat /etc/sudoers.d/50-sallyport")?.contains("ada"));
     stage.ca.road(Road::Straight);
@@ -281,27 +282,27 @@ fn a_lying_proxy_changes_nothing_and_gains_one_lease() -> Result<()> {
     stage.ssh(&bob)?.run("true")?.refused()?;
 
     stage.ca.road(Road::Repeats(Box::new(old)));
-    let why = stage.ca.complaint("snapshot_refused", SOON)?;
+    let why = stage.ca.complaint("snapshot_refused", PATIENCE)?;
     ensure!(why.contains("is behind"), "{why}");
     stage.ssh(&bob)?.run("true")?.refused()?;
 
     // "Nothing new" for ever: true once, and then only a repetition.
     stage.ca.road(Road::Straight);
-    let unchanged = wait_until("an answer without news", SOON, || {
+    let unchanged = wait_until("an answer without news", PATIENCE, || {
         stage
             .ca
             .last_answer()
             .filter(|reply| matches!(reply, sallyport_protocol::SnapshotReply::Unchanged { .. }))
     })?;
     let mut session = stage.ssh(&ada)?.session("session", "echo here; sleep 300")?;
-    session.wait_for_line("here", SOON)?;
+    session.wait_for_line("here", PATIENCE)?;
     stage.ca.road(Road::Repeats(Box::new(unchanged)));
-    session.wait(SOON).context("the session outlived the lease")?;
+    session.wait(PATIENCE).context("the session outlived the lease")?;
     stage.ssh(&ada)?.run("true")?.refused()?;
     assert_eq!(stage.status()?["state"], "silent");
     // And a fresh word brings everything back.
     stage.ca.road(Road::Straight);
-    wait_until("the account to be back", SOON, || {
+    wait_until("the account to be back", PATIENCE, || {
         stage.ssh(&ada).ok()?.run("true").ok()?.success().then_some(())
     })?;
     Ok(())
@@ -310,42 +311,57 @@ fn a_lying_proxy_changes_nothing_and_gains_one_lease() -> Result<()> {
 #[test]
 fn a_lease_ends_also_when_the_agent_does_not_run() -> Result<()> {
     let stage = Stage::enrolled()?;
-    stage.ca.lease(6);
-    let ada = stage.engineer("ada", 70_001)?.with_sudo();
+    stage.ca.lease(12);
+    stage.host.sh("groupadd docker")?;
+    let ada = stage.engineer("ada", 70_001)?.with_sudo().in_local_group("docker");
     stage.ca.grant(&[&ada]);
     stage.agent(&["apply", "--once"])?.ok()?;
     let mut session = stage.ssh(&ada)?.session(
         "session",
-        "sudo -n true && echo first; while sudo -n true; do sleep 0.1; done; echo over",
+        "sudo -n true && echo first $(id -nG); while sudo -n true; do sleep 0.1; done; echo over; exec sleep 3600",
     )?;
-    session.wait_for_line("first", SOON)?;
-    session.wait_for_line("over", SOON).context("sudo outlived the lease")?;
+    let groups = session.wait_for_line("first ", PATIENCE)?;
+    ensure!(groups.contains(" docker"), "{groups}");
+    // While the lease lasts, the timer changes nothing.
+    let rows = || stage.host.sh("cat /etc/group /etc/shadow /etc/ssh/sallyport/principals/ada");
+    let before = rows()?;
+    assert_eq!(stage.agent(&["lapse"])?.ok()?, "");
+    assert_eq!(rows()?, before);
+    session.wait_for_line("over", PATIENCE).context("sudo outlived the lease")?;
     stage.ssh(&ada)?.run("true")?.refused()?;
     ensure!(
         stage.host.sshd_log().contains("Refused by certificate principals options"),
         "{}",
         stage.host.sshd_log()
     );
-    Ok(())
+    // Sessions and groups have no end in a file: that is what the timer is for.
+    assert_eq!(stage.host.sh("getent group docker | cut -d: -f4")?, "ada");
+    let plan = stage.agent(&["lapse", "--dry-run"])?.ok()?;
+    ensure!(plan.contains("take ada out of the group docker"), "{plan}");
+    stage.agent(&["lapse"])?.ok()?;
+    session.wait(PATIENCE).context("the session outlived the lease")?;
+    assert_eq!(stage.host.sh("getent group docker | cut -d: -f4")?, "");
+    assert_eq!(stage.expiry("ada")?, "1");
+    stage.files_are_whole()
 }
 
 #[test]
 fn a_lost_word_of_an_unreachable_ca_does_not_outlive_its_lease() -> Result<()> {
     let mut stage = Stage::enrolled()?;
-    stage.ca.lease(8);
+    stage.ca.lease(15);
     let ada = stage.engineer("ada", 70_001)?.with_sudo();
     stage.ca.grant(&[&ada]);
     stage.agent(&["apply", "--once"])?.ok()?;
     let mut session = stage.ssh(&ada)?.session("session", "echo here; sleep 300")?;
-    session.wait_for_line("here", SOON)?;
+    session.wait_for_line("here", PATIENCE)?;
     stage.ca.road(Road::Closed);
     stage.host.sh("rm /var/lib/sallyport-host/snapshot.json")?;
     stage.run()?;
-    session.wait(SOON).context("the session outlived the lease")?;
-    wait_until("the account to expire", SOON, || (stage.expiry("ada").ok()? == "1").then_some(()))?;
+    session.wait(PATIENCE).context("the session outlived the lease")?;
+    wait_until("the account to expire", PATIENCE, || (stage.expiry("ada").ok()? == "1").then_some(()))?;
     ensure!(!stage.host.exists("/etc/sudoers.d/50-sallyport"));
     stage.ca.road(Road::Straight);
-    wait_until("the account to be back", SOON, || {
+    wait_until("the account to be back", PATIENCE, || {
         stage.ssh(&ada).ok()?.run("true").ok()?.success().then_some(())
     })
 }
@@ -376,13 +392,13 @@ fn a_full_disk_holds_grants_back_and_no_removal() -> Result<()> {
     for reserve in [true, false] {
         stage.grant(&[&ada, &bob])?;
         let mut session = stage.ssh(&ada)?.session("session", "echo here; sleep 300")?;
-        session.wait_for_line("here", SOON)?;
+        session.wait_for_line("here", PATIENCE)?;
         if !reserve {
             stage.host.sh("rm /var/lib/sallyport-host/spare")?;
         }
         stage.host.fill_disk()?;
         let generation = stage.ca.grant(&[&bob, &cyd]);
-        session.wait(SOON).context("the full disk held the end of a session back")?;
+        session.wait(PATIENCE).context("the full disk held the end of a session back")?;
         stage.ssh(&ada)?.run("true")?.refused()?;
         ensure!(!stage.host.sh("cat /etc/sudoers.d/50-sallyport 2>/dev/null || true")?.contains("ada"));
         if reserve {
@@ -439,23 +455,23 @@ fn a_revoked_certificate_is_refused_and_the_list_never_goes_back() -> Result<()>
         ensure!(command.output()?.status.success());
         Ok(std::fs::read(krl)?)
     };
-    stage.ca.applied(stage.ca.revoke(&list("5", 70_001)?), SOON)?;
+    stage.ca.applied(stage.ca.revoke(&list("5", 70_001)?), PATIENCE)?;
     stage.ssh(&ada)?.run("true")?.refused()?;
     stage.ssh(&bob)?.run("true")?.ok()?;
     for bad in [list("4", 70_002)?, b"SSHKRL\n\0garbage".to_vec(), Vec::new()] {
         let generation = stage.ca.revoke(&bad).value();
-        wait_until("the host to have the word and its complaint", SOON, || {
+        wait_until("the host to have the word and its complaint", PATIENCE, || {
             let status = stage.status().ok()?;
             (status["generation"] == generation && status["problems"][0]["code"] == "krl_refused")
                 .then_some(())
         })?;
         // What is not in force is not said to be.
         ensure!(stage.status()?["applied_generation"].as_u64() < Some(generation));
-        stage.ca.complaint("krl_refused", SOON)?;
+        stage.ca.complaint("krl_refused", PATIENCE)?;
         stage.ssh(&ada)?.run("true")?.refused()?;
         stage.ssh(&bob)?.run("true")?.ok()?;
     }
-    stage.ca.applied(stage.ca.revoke(&list("6", 70_001)?), SOON).map(drop)
+    stage.ca.applied(stage.ca.revoke(&list("6", 70_001)?), PATIENCE).map(drop)
 }
 
 #[test]
@@ -465,15 +481,15 @@ fn unsound_account_files_end_sessions_and_do_not_count_as_applied() -> Result<()
     stage.run()?;
     stage.grant(&[&ada])?;
     let mut session = stage.ssh(&ada)?.session("session", "echo here; sleep 300")?;
-    session.wait_for_line("here", SOON)?;
+    session.wait_for_line("here", PATIENCE)?;
     stage.host.sh("cp -p /etc/gshadow /root/gshadow; : >/etc/gshadow")?;
     let generation = stage.ca.grant(&[]);
-    session.wait(SOON).context("unsound files held the end of a session back")?;
+    session.wait(PATIENCE).context("unsound files held the end of a session back")?;
     stage.ssh(&ada)?.run("true")?.refused()?;
-    stage.ca.complaint("accounts_refused", SOON)?;
+    stage.ca.complaint("accounts_refused", PATIENCE)?;
     ensure!(stage.status()?["applied_generation"].as_u64() < Some(generation.value()));
     stage.host.sh("cp -p /root/gshadow /etc/gshadow")?;
-    stage.ca.applied(generation, SOON)?;
+    stage.ca.applied(generation, PATIENCE)?;
     assert_eq!(stage.expiry("ada")?, "1");
     Ok(())
 }
@@ -487,7 +503,7 @@ fn leaving_gives_sshd_and_sudo_back_and_keeps_the_accounts() -> Result<()> {
     let begun = std::time::Instant::now();
     let mut agent = stage.agent.take().context("no agent")?;
     agent.signal(Signal::SIGTERM)?;
-    let status = agent.wait(Duration::from_secs(1)).context("SIGTERM took its time")?;
+    let status = agent.wait(STOPS_WITHIN).context("SIGTERM took its time")?;
     ensure!(status.success(), "{status} after {:?}", begun.elapsed());
     let left = stage.agent(&["leave"])?;
     let next = "sallyport-ca admin host retire web.contoso.test";

@@ -101,3 +101,15 @@ fn enforce_is_not_undone_by_what_the_ca_says_of_itself() {
     let kept = agent.keep_ca(&stale).unwrap();
     assert!(!kept.observe && kept.host_ca_keys == ["new"]);
 }
+
+#[test]
+fn a_lease_has_lapsed_where_none_is_known_that_goes_on() {
+    let host = TestHost::new();
+    let (agent, enrolment) = enrolled(&host, b"a");
+    assert!(agent.has_lapsed(&enrolment, at(NOW)));
+    assert!(!agent.has_lapsed(&Enrolment { observe: true, ..enrolment.clone() }, at(NOW)));
+    // A lost word is not an end: what our own files say is.
+    grant(&host, at(NOW + 1));
+    agent.step(&enrolment, Vec::new(), at(NOW)).unwrap();
+    assert!(host.paths.principals_of("ada").exists());
+}

@@ -22,6 +22,11 @@ impl Agent {
         }
     }
 
+    /// Whether no lease is known that goes on. Where the CA's word is lost, a step finds out by our own files.
+    pub(crate) fn has_lapsed(&self, enrolment: &Enrolment, now: Timestamp) -> bool {
+        !enrolment.observe && self.position(enrolment).lease_until.is_none_or(|until| until <= now)
+    }
+
     /// Judges an answer of the CA and keeps it when it holds.
     pub(crate) fn receive(
         &self,

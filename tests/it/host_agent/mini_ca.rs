@@ -83,6 +83,12 @@ impl Engineer {
         self
     }
 
+    /// In a group that the host has.
+    pub(super) fn in_local_group(mut self, group: &str) -> Self {
+        self.account.groups.local.extend(group.parse::<PosixName>());
+        self
+    }
+
     /// Whose own group has another number than the account.
     pub(super) fn with_gid(mut self, gid: u32) -> Self {
         self.account.gid = Uid::try_from(gid).ok();
