@@ -1,12 +1,11 @@
 //! Hosts and the real CA: who may become a host, and what a host does when the CA is away.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use sallyport_tests::stage::{self, Authority, Enrolled, Laptop, MARA};
-use sallyport_tests::{EntraSim, Lab, wait_until};
+use sallyport_tests::{EntraSim, Lab, PATIENCE, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const GRANT: [&str; 8] = ["admin", "grant", "add", "--group", "web-admins", "--tag", "role=web", "--sudo"];
 
 struct Site {

@@ -1,13 +1,10 @@
 //! POSIX groups that grants give: the CA's ledger, hosts of more than one kind, and what `id` says over ssh.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use sallyport_tests::stage::{self, Authority, Enrolled, Laptop, MARA};
-use sallyport_tests::{EntraSim, Lab, wait_until};
+use sallyport_tests::{EntraSim, Lab, PATIENCE, wait_until};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const GRANT: [&str; 7] = ["admin", "grant", "add", "--group", "web-admins", "--tag", "role=web"];
 
 struct Site {

@@ -1,13 +1,8 @@
 //! The main job, end to end, on real parts: OpenSSH's sshd and client, sudo, POSIX accounts, HTTPS, SQLite.
 
-use std::time::Duration;
-
 use anyhow::Result;
-use sallyport_tests::Lab;
 use sallyport_tests::stage::{self, Authority, Enrolled, Laptop, MARA, OMAR};
-
-/// The machine may be slow; what is promised in seconds is measured by the demonstration.
-const PATIENCE: Duration = Duration::from_secs(30);
+use sallyport_tests::{Lab, PATIENCE};
 
 #[test]
 fn an_engineer_comes_works_and_leaves() -> Result<()> {

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::command::{self, Outcome};
-use crate::{Process, bin, process};
+use crate::{PATIENCE, Process, bin, process};
 
 /// A running `entra-sim serve`.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ impl EntraSim {
         let mut command = process::command(bin("entra-sim")?);
         command.args(["serve", "--tenant"]).arg(&file).args(arguments);
         let mut process = Process::start("entra-sim", command, folder)?;
-        let line = process.wait_for_line("issuer: ", Duration::from_secs(30))?;
+        let line = process.wait_for_line("issuer: ", PATIENCE)?;
         let issuer = line.strip_prefix("issuer: ").context("no issuer")?.to_owned();
         let tls = arguments.iter().skip_while(|argument| **argument != "--tls-self-signed").nth(1);
         let root = tls.map_or_else(|| folder.join("root.pem"), |folder| Path::new(folder).join("root.pem"));

@@ -31,5 +31,5 @@ pub use lab::Lab;
 pub use oidc_provider::{Account, OidcProvider};
 pub use process::{Process, bin};
 pub use ssh::Ssh;
-pub use wait::wait_until;
+pub use wait::{PATIENCE, wait_until};
 pub use world::{Someone, World};

@@ -1,12 +1,11 @@
 //! npm's `oidc-provider`: a certified OpenID Provider that this project did not write.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::{Process, process};
+use crate::{PATIENCE, Process, process};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -53,7 +52,7 @@ impl OidcProvider {
         let mut command = process::command(node);
         command.arg(module.join("provider.mjs")).arg(settings.to_string());
         let mut process = Process::start("oidc-provider", command, folder)?;
-        let line = process.wait_for_line("issuer: ", Duration::from_secs(30))?;
+        let line = process.wait_for_line("issuer: ", PATIENCE)?;
         let issuer = line.strip_prefix("issuer: ").context("no issuer")?.to_owned();
         Ok(Self { issuer, process })
     }

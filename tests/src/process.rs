@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::wait_until;
+use crate::{PATIENCE, wait_until};
 
 /// The path of one of the workspace's programs, freshly built.
 ///
@@ -118,7 +118,7 @@ impl Process {
     /// It has ended.
     pub fn id(&self) -> Result<u32> {
         let what = format!("{} to have begun", self.name);
-        wait_until(&what, Duration::from_secs(5), || self.id_by_now())
+        wait_until(&what, PATIENCE, || self.id_by_now())
     }
 
     /// All standard output so far.
@@ -197,7 +197,7 @@ impl Process {
     /// It has ended before.
     pub fn kill(&mut self) -> Result<()> {
         self.signal(Signal::SIGKILL)?;
-        self.wait(Duration::from_secs(10)).map(drop)
+        self.wait(PATIENCE).map(drop)
     }
 
     /// SIGTERM, and waits for the program to end on its own terms.

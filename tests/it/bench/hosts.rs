@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use sallyport_tests::command::run;
-use sallyport_tests::{Agent, Host, Lab, Ssh, wait_until};
+use sallyport_tests::{Agent, Host, Lab, PATIENCE, Ssh, wait_until};
 
 #[test]
 fn a_host_has_its_own_accounts_name_processes_and_files() -> Result<()> {
@@ -89,9 +89,9 @@ fn a_session_stays_open_until_it_is_ended_from_the_host() -> Result<()> {
 
     let mut session = Ssh::to(&host, "alice").identity(Path::new(&alice)).session("session", "bash")?;
     session.type_line("echo I am $(id -un) on $(hostname)")?;
-    session.wait_for_line("I am alice on web-1", Duration::from_secs(10))?;
+    session.wait_for_line("I am alice on web-1", PATIENCE)?;
     host.exec_ok(&["pkill", "-KILL", "-u", "alice"])?;
-    assert!(!session.wait(Duration::from_secs(10))?.success());
+    assert!(!session.wait(PATIENCE)?.success());
     Ok(())
 }
 
@@ -108,7 +108,7 @@ fn a_partition_swallows_packets_until_it_is_healed() -> Result<()> {
     host.partition()?;
     assert!(reach().is_none());
     host.heal()?;
-    wait_until("the host to be reached again", Duration::from_secs(5), reach)
+    wait_until("the host to be reached again", PATIENCE, reach)
 }
 
 #[test]
@@ -126,15 +126,15 @@ fn a_program_on_a_host_ends_with_its_handle() -> Result<()> {
     let lab = Lab::new()?;
     let host = lab.host("web-1")?;
     let mut sleeper = host.spawn("sleeper", &["sh", "-c", "echo up; exec sleep 1234"])?;
-    sleeper.wait_for_line("up", Duration::from_secs(5))?;
+    sleeper.wait_for_line("up", PATIENCE)?;
     assert_eq!(sleepers(&host), 1);
     sleeper.kill()?;
     assert_eq!(sleepers(&host), 0);
 
     let mut sleeper = host.spawn("sleeper", &["sh", "-c", "echo up; exec sleep 1234"])?;
-    sleeper.wait_for_line("up", Duration::from_secs(5))?;
+    sleeper.wait_for_line("up", PATIENCE)?;
     drop(sleeper);
-    wait_until("the program to be gone", Duration::from_secs(5), || (sleepers(&host) == 0).then_some(()))
+    wait_until("the program to be gone", PATIENCE, || (sleepers(&host) == 0).then_some(()))
 }
 
 #[test]

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use sallyport_tests::PATIENCE;
 
-use super::{Engineer, SOON, Stage};
+use super::{Engineer, Stage};
 
 /// For the instants of the kills.
 const SEED: u64 = 42;
@@ -80,7 +81,7 @@ fn out_of_space_in_any_one_place_removals_happen_and_the_rest_follows() -> Resul
     ] {
         stage.grant(&[&ada, &bob]).context(place)?;
         let mut session = stage.ssh(&ada)?.session("session", "echo here; sleep 300")?;
-        session.wait_for_line("here", SOON)?;
+        session.wait_for_line("here", PATIENCE)?;
         // The mode of the place comes with `cp -a`; what is left of the space is filled to the last byte.
         stage.host.sh(&format!(
             "rm -rf /tmp/copy; cp -a {place} /tmp/copy; size=$(du -sk /tmp/copy | cut -f1); \
@@ -88,7 +89,7 @@ fn out_of_space_in_any_one_place_removals_happen_and_the_rest_follows() -> Resul
              chmod --reference=/tmp/copy {place}; dd if=/dev/zero of={place}/.filler bs=512 2>/dev/null || true"
         ))?;
         let generation = stage.ca.grant(&[&bob, &cyd]);
-        session.wait(SOON).with_context(|| format!("{place} held the end of a session back"))?;
+        session.wait(PATIENCE).with_context(|| format!("{place} held the end of a session back"))?;
         stage.ssh(&ada)?.run("true")?.refused()?;
         let sudoers = stage.host.sh("cat /etc/sudoers.d/50-sallyport 2>/dev/null || true")?;
         ensure!(!sudoers.contains("ada "), "{place}: {sudoers}");

@@ -1,8 +1,9 @@
 //! The list of the accounts that we made is lost: nothing is adopted, nothing wiped, and there is a way back.
 
 use anyhow::{Result, ensure};
+use sallyport_tests::PATIENCE;
 
-use super::{SOON, Stage};
+use super::Stage;
 
 const LEDGER: &str = "/var/lib/sallyport-host/accounts.json";
 
@@ -16,14 +17,14 @@ fn a_lost_or_damaged_list_of_accounts_is_told_and_built_anew() -> Result<()> {
         stage.ca.grant(&[&ada, &bob]);
         stage.agent(&["apply", "--once"])?.ok()?;
         let mut session = stage.ssh(&bob)?.session("session", "echo here; sleep 300")?;
-        session.wait_for_line("here", SOON)?;
+        session.wait_for_line("here", PATIENCE)?;
 
         stage.host.sh(&lose)?;
         let wanted = stage.ca.grant(&[&ada, &cyd]);
         let said = stage.agent(&["apply", "--once"])?.refused()?;
         ensure!(said.contains("ledger_lost") && said.contains("sallyport-host recover"), "{said}");
         ensure!(stage.status()?["applied_generation"].as_u64() < Some(wanted.value()));
-        session.wait(SOON)?;
+        session.wait(PATIENCE)?;
         stage.ssh(&bob)?.run("true")?.refused()?;
         stage.ssh(&ada)?.run("sudo -n true")?.ok()?;
         stage.host.exec(&["id", "cyd"])?.refused()?;

@@ -1,13 +1,14 @@
 //! A CA that is wrong, or in other hands, says that a name or a number is somebody else's now. The host knows better.
 
 use anyhow::{Result, ensure};
+use sallyport_tests::PATIENCE;
 
+use super::Stage;
 use super::mini_ca::Engineer;
-use super::{SOON, Stage};
 
 /// Grants this, and gives the codes and texts of what the host refuses of it.
 fn refused(stage: &Stage, people: &[&Engineer]) -> Result<Vec<(String, String)>> {
-    let report = stage.ca.applied(stage.ca.grant(people), SOON)?;
+    let report = stage.ca.applied(stage.ca.grant(people), PATIENCE)?;
     Ok(report.problems.into_iter().map(|problem| (problem.code, problem.detail)).collect())
 }
 

@@ -1,9 +1,9 @@
 //! A change of sshd's configuration that is interrupted, or without its effect, is taken back.
 
 use anyhow::{Context as _, Result, ensure};
-use sallyport_tests::{Process, wait_until};
+use sallyport_tests::{PATIENCE, Process, wait_until};
 
-use super::{SOON, Stage};
+use super::Stage;
 
 const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-sallyport.conf";
 const RECORD: &str = "/var/lib/sallyport-host/sshd-trial.json";
@@ -38,7 +38,7 @@ fn unhalt(stage: &Stage, program: &str) -> Result<()> {
 /// `apply --once`, at the moment at which its change of sshd stands and is not proved.
 fn in_the_middle(stage: &Stage) -> Result<Process> {
     let agent = stage.host.spawn("agent", &["sallyport-host", "apply", "--once"])?;
-    wait_until("the trial", SOON, || stage.host.exists(HALTED).then_some(()))?;
+    wait_until("the trial", PATIENCE, || stage.host.exists(HALTED).then_some(()))?;
     ensure!(stage.host.exists(DROP_IN) && stage.host.exists(RECORD));
     Ok(agent)
 }
@@ -53,7 +53,7 @@ fn killed_in_the_middle_of_changing_sshd_the_watchman_takes_it_back() -> Result<
     for (program, only) in [("/usr/sbin/sshd", "-T*"), ("/usr/bin/ssh-keyscan", "*")] {
         halt(&stage, program, only)?;
         in_the_middle(&stage)?.kill()?;
-        wait_until("the watchman", SOON, || (!stage.host.exists(RECORD)).then_some(()))?;
+        wait_until("the watchman", PATIENCE, || (!stage.host.exists(RECORD)).then_some(()))?;
         ensure!(!stage.host.exists(DROP_IN), "{program}");
         root.run("true")?.ok()?;
         stage.files_are_whole()?;
@@ -90,7 +90,7 @@ fn killed_with_its_watchman_the_next_run_takes_it_back_and_goes_on() -> Result<(
             "apply" => drop(stage.agent(&["apply", "--once"])?.ok()?),
             "run" => {
                 stage.run()?;
-                wait_until("the trial to be over", SOON, || {
+                wait_until("the trial to be over", PATIENCE, || {
                     (stage.host.exists(DROP_IN) && !stage.host.exists(RECORD)).then_some(())
                 })?;
                 stage.agent.take().context("no agent")?.kill()?;
@@ -133,7 +133,7 @@ fn a_host_certificate_that_sshd_does_not_show_is_noticed() -> Result<()> {
     stage.host.reload_sshd()?;
     stage.ssh(&ada)?.run("true")?.refused()?;
     stage.run()?;
-    wait_until("a certificate for the other key", SOON, || {
+    wait_until("a certificate for the other key", PATIENCE, || {
         stage.ssh(&ada).ok()?.run("true").ok()?.success().then_some(())
     })
     .with_context(|| stage.agent.as_ref().map(Process::stderr).unwrap_or_default())

@@ -1,15 +1,12 @@
 //! What is told, in order.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::Narrator;
 use crate::stage::{self, Authority, Enrolled, Laptop, MARA};
-use crate::{EntraSim, Lab, Process};
-
-/// How long anything may take before the story has gone wrong; the machine may be slow.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::{EntraSim, Lab, PATIENCE, Process};
 
 /// All that was set up. Dropped, it is gone: the fields in this order.
 #[derive(Debug)]

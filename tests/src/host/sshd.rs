@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 use nix::sys::signal::Signal;
 
 use super::Host;
-use crate::wait_until;
+use crate::{PATIENCE, wait_until};
 
 /// Where the server logs, inside.
 const LOG: &str = "/var/log/sshd.log";
@@ -43,7 +43,7 @@ impl Host {
         sshd.signal(Signal::SIGHUP)?;
         // It keeps its number, and answers as it did until it has closed its sockets and opened others.
         let what = format!("another sshd on {}", self.name);
-        wait_until(&what, Duration::from_secs(10), || {
+        wait_until(&what, PATIENCE, || {
             let now = sockets(process);
             (!now.is_empty() && now.is_disjoint(&before)).then_some(())
         })
@@ -83,7 +83,7 @@ impl Host {
     fn wait_for_sshd(&self) -> Result<()> {
         let address = SocketAddr::from((self.address, 22));
         let what = format!("sshd on {} to answer", self.name);
-        wait_until(&what, Duration::from_secs(10), || {
+        wait_until(&what, PATIENCE, || {
             let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
             stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
             let mut greeting = [0; 4];

@@ -9,10 +9,7 @@ use serde_json::Value;
 
 use super::{CLIENT_ID, HOST_DOMAIN, TENANT, folder};
 use crate::command::{self, Outcome};
-use crate::{EntraSim, Lab, Process, bin, process, wait_until};
-
-/// How long a server may take to say that it is ready on a busy machine.
-const READY: Duration = Duration::from_secs(30);
+use crate::{EntraSim, Lab, PATIENCE, Process, bin, process, wait_until};
 
 /// Names and values in the server's environment.
 type Settings = Vec<(String, String)>;
@@ -201,6 +198,6 @@ fn serve(config: &Path, folder: &Path, trust: &Path, settings: &Settings) -> Res
     let mut serve = process::command(bin("sallyport-ca")?);
     serve.args(["serve", "--config"]).arg(config).env("SSL_CERT_FILE", trust).envs(settings.iter().cloned());
     let mut process = Process::start("sallyport-ca", serve, folder)?;
-    process.wait_for_line("ready: ", READY)?;
+    process.wait_for_line("ready: ", PATIENCE)?;
     Ok(process)
 }
