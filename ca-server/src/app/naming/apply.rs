@@ -53,7 +53,8 @@ impl App {
         let (naming, of) = (Arc::clone(self.naming()), Arc::clone(&mapping));
         let steps = self.store().read(move |tx| Ok::<_, AppError>(plan(tx, &naming, &of)?)).await?;
         let noted = self.naming().clone();
-        self.change(request, self.now(), move |tx, change| {
+        // Nothing is refused after its first change, and a savepoint would copy every page of everybody's rows.
+        self.change_firm(request, self.now(), move |tx, change| {
             let begun = Instant::now();
             let noted = noted.journal().take();
             let noted = noted.ok_or_else(|| AppError::internal("an application", "its journal is closed"))?;
