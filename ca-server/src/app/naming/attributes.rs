@@ -187,6 +187,18 @@ mod tests {
         value.as_object().unwrap()
     }
 
+    fn say(attributes: Attributes<'_>, wanted: &[(&str, &str)]) {
+        for (name, wanted) in wanted {
+            assert_eq!(attributes.get(name).and_then(Value::as_str), Some(*wanted), "{name}");
+        }
+    }
+
+    fn lack(attributes: Attributes<'_>, names: &[&str]) {
+        for name in names {
+            assert_eq!(attributes.get(name), None, "{name}");
+        }
+    }
+
     #[test]
     fn scim_attributes_have_entras_names() {
         let document = json!({
@@ -197,7 +209,7 @@ mod tests {
             "urn:x:2.0:User": { "department": "IT", "employeeNumber": "7" },
         });
         let scim = Attributes::Scim(object(&document));
-        for (name, wanted) in [
+        let wanted = [
             ("userPrincipalName", "Mara.Lind@contoso.test"),
             ("USERNAME", "Mara.Lind@contoso.test"),
             ("givenName", "Mara"),
@@ -210,9 +222,8 @@ mod tests {
             ("employeeId", "7"),
             ("objectId", "o1"),
             ("jobTitle", "Boss"),
-        ] {
-            assert_eq!(scim.get(name).and_then(Value::as_str), Some(wanted), "{name}");
-        }
+        ];
+        say(scim, &wanted);
         assert_eq!(scim.get("IsSoftDeleted"), Some(&Value::Bool(false)));
         for name in ["name", "telephoneNumber", "city", "nothing", "urn:y:department"] {
             assert_eq!(scim.get(name).filter(|value| !value.is_object()), None, "{name}");
@@ -235,7 +246,7 @@ mod tests {
             "extension_0f5e6f3a_costCentre": "42", "proxyAddresses": ["SMTP:m@contoso.test"],
         });
         let graph = Attributes::Graph(object(&user));
-        for (name, wanted) in [
+        let wanted = [
             ("objectId", "o1"),
             ("oid", "o1"),
             ("userName", "Mara.Lind@contoso.test"),
@@ -246,14 +257,13 @@ mod tests {
             ("employeeOrgData.division", "Ops"),
             ("extensionAttribute1", "ml1"),
             ("extension_0f5e6f3a_costCentre", "42"),
-        ] {
-            assert_eq!(graph.get(name).and_then(Value::as_str), Some(wanted), "{name}");
-        }
+        ];
+        say(graph, &wanted);
         assert_eq!(graph.get("IsSoftDeleted"), Some(&Value::Bool(true)));
-        for name in ["mail", "facsimileTelephoneNumber", "extensionAttribute2", "extensionAttribute3", "upn"]
-        {
-            assert_eq!(graph.get(name), None, "{name}");
-        }
+        lack(
+            graph,
+            &["mail", "facsimileTelephoneNumber", "extensionAttribute2", "extensionAttribute3", "upn"],
+        );
     }
 
     #[test]
@@ -264,7 +274,7 @@ mod tests {
             "extn.costCentre": "42",
         });
         let token = Attributes::Claims(object(&claims));
-        for (name, wanted) in [
+        let wanted = [
             ("objectId", "o1"),
             ("oid", "o1"),
             ("userPrincipalName", "mara.lind@contoso.test"),
@@ -276,18 +286,15 @@ mod tests {
             ("country", "DE"),
             ("extension_0f5e6f3a_costCentre", "42"),
             ("preferred_username", "mara.lind@contoso.test"),
-        ] {
-            assert_eq!(token.get(name).and_then(Value::as_str), Some(wanted), "{name}");
-        }
+        ];
+        say(token, &wanted);
         assert_eq!(token.get("appRoleAssignments"), Some(&json!(["Admin"])));
         let with_upn = json!({ "upn": "real@contoso.test", "preferred_username": "shown@contoso.test" });
         assert_eq!(
             Attributes::Claims(object(&with_upn)).get("userPrincipalName").unwrap(),
             "real@contoso.test"
         );
-        for name in ["mobile", "employeeId", "IsSoftDeleted", "department"] {
-            assert_eq!(token.get(name), None, "{name}");
-        }
+        lack(token, &["mobile", "employeeId", "IsSoftDeleted", "department"]);
     }
 
     /// Of one person, a directory, Graph and a token say the same: so does an expression.
