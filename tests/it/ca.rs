@@ -21,6 +21,7 @@ mod naming;
 mod operations;
 mod persons;
 mod posix_groups;
+mod previews;
 mod renewals;
 mod requests;
 mod revocations;

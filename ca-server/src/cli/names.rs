@@ -119,6 +119,9 @@ pub struct NamesPreview {
     /// The people of this connection; without it, everybody.
     #[arg(long, env = "SALLYPORT_CONNECTION", value_name = "NAME")]
     pub connection: Option<String>,
+    /// Leave out of the text who keeps their name. In JSON, everybody always stands.
+    #[arg(long, env = "SALLYPORT_CHANGES")]
+    pub changes: bool,
     #[command(flatten)]
     pub output: Output,
 }

@@ -191,10 +191,38 @@ pub struct PreviewedPerson {
     pub problem: Option<PreviewProblem>,
 }
 
+/// What a preview foresees for somebody, in the order in which an administrator wants to hear of it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum PreviewOutcome {
+    Collision,
+    NoUid,
+    Refused,
+    Renamed,
+    Named,
+    Kept,
+    Unchanged,
+}
+
+impl PreviewedPerson {
+    #[must_use]
+    pub fn outcome(&self) -> PreviewOutcome {
+        match self.problem.as_ref().map(|problem| problem.code.as_str()) {
+            Some("name_taken" | "name_adopted" | "name_foreign") => PreviewOutcome::Collision,
+            Some("kept") => PreviewOutcome::Kept,
+            Some("no_uid") => PreviewOutcome::NoUid,
+            None | Some("uid_stays") if self.current.is_none() => PreviewOutcome::Named,
+            None | Some("uid_stays") if self.current == self.proposed => PreviewOutcome::Unchanged,
+            None | Some("uid_stays") => PreviewOutcome::Renamed,
+            Some(_) => PreviewOutcome::Refused,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct PreviewProblem {
     /// Stable: `name_taken`, `name_adopted`, `name_foreign`, `name_reserved`, `name_impossible`, `expression_failed`, `uid_taken`,
-    /// `uid_impossible`, `no_uid`, `row_twice`; and `kept`, where nothing is proposed because it was turned down.
+    /// `uid_impossible`, `no_uid`, `row_twice`; and two that refuse nothing: `kept`, where nothing is proposed because it was
+    /// turned down, and `uid_stays`, where the directory sends another number than the person has, or theirs for others too.
     pub code: String,
     pub detail: String,
     /// The subjects, or hosts, that it collides with.

@@ -56,8 +56,30 @@ fn an_impossible_name() -> Result<()> {
     no_name(&format!("{}@contoso.test", "w".repeat(33)), "name_impossible")
 }
 
+#[test]
+fn what_the_site_rules_out_in_its_configuration() -> Result<()> {
+    let settings =
+        [("SALLYPORT_CA_NAMES_DOTS", "false"), ("SALLYPORT_CA_NAMES_RESERVED", r#"["svc-*", "helpdesk"]"#)];
+    let world = World::new(&[], &settings)?;
+    no_name_in(&world, "wanda.berg@contoso.test", "name_impossible")?;
+    no_name_in(&world, "SVC-build@contoso.test", "name_reserved")?;
+    no_name_in(&world, "helpdesk@contoso.test", "name_reserved")?;
+    for name in ["wanda", "helpdesk2", "svcbuild"] {
+        let fine = world.engineer(name)?;
+        assert_eq!(world.view(&fine.upn)?.posix_name.as_deref(), Some(name));
+    }
+    // Nor does an administrator give one by hand.
+    let refused = world.ca.command(&["names", "assign", "wanda@contoso.test", "wanda.b"])?.refused()?;
+    assert!(refused.contains("dot"), "{refused}");
+    Ok(())
+}
+
 fn no_name(upn: &str, reason: &str) -> Result<()> {
     let world = World::shared()?;
+    no_name_in(&world, upn, reason)
+}
+
+fn no_name_in(world: &World, upn: &str, reason: &str) -> Result<()> {
     let someone = world.hire(upn, json!({}), true)?;
     world.provision()?;
     let (_, request) = world.sign_in(&someone)?;

@@ -1,16 +1,20 @@
 //! Who would get which name, by the order in which names are given: those who have one, then people whom a grant
 //! reaches, then those who wait for one, and last of all proposals to people who have a name already.
 
+mod numbers;
+
 use std::collections::HashMap;
 
-use sallyport_domain::{ConflictReason, PosixName, UidRange, UserId};
-use sallyport_protocol::names::{NamesPreview, PreviewProblem, PreviewSummary, PreviewedPerson};
+use sallyport_domain::{PosixName, UidRange, UserId};
+use sallyport_protocol::names::{
+    NamesPreview, PreviewOutcome, PreviewProblem, PreviewSummary, PreviewedPerson,
+};
 use sallyport_store::{AdoptionRow, LedgerRow, PersonRow, ReadTx, StoreError};
 use serde_json::{Map, Value};
 
+use self::numbers::Numbers;
 use super::Unnamed;
-use super::list::others_with;
-use super::review::{Obstacle, numbers, obstacle};
+use super::review::{Obstacle, obstacle};
 use super::settings::Proposal;
 
 /// Whom a name is for. Object ids do not say it alone: two tenants may have the same.
@@ -19,6 +23,15 @@ pub(super) enum Who {
     Person(UserId),
     /// Somebody who is not here yet: a row of a file, by the line on which it begins.
     Row(usize),
+}
+
+impl Who {
+    const fn person(self) -> Option<UserId> {
+        match self {
+            Self::Person(user) => Some(user),
+            Self::Row(_) => None,
+        }
+    }
 }
 
 /// When somebody's turn is.
@@ -40,6 +53,8 @@ pub(super) struct Candidate {
     pub(super) subject: String,
     pub(super) attributes: Map<String, Value>,
     pub(super) proposal: Proposal,
+    /// `uidNumber` and `gidNumber`, as the directory sends them; possible or not.
+    pub(super) wants: [Option<i64>; 2],
     /// Of a row that cannot be judged.
     pub(super) problem: Option<PreviewProblem>,
     /// Counts for others, and is not shown.
@@ -62,8 +77,7 @@ pub(super) struct Claims<'a> {
     adopted: HashMap<PosixName, Vec<AdoptionRow>>,
     /// What others call who is not on record.
     rows: HashMap<Who, String>,
-    /// Numbers of the ranges that a search still finds.
-    free: u64,
+    numbers: Numbers,
 }
 
 impl<'a> Claims<'a> {
@@ -72,6 +86,7 @@ impl<'a> Claims<'a> {
         tx: Option<&'a dyn ReadTx>,
         known: &'a Known,
         ranges: &[UidRange],
+        people: &[Candidate],
     ) -> Result<Self, StoreError> {
         let names = tx.map(sallyport_store::Ledger::names).transpose()?.unwrap_or_default();
         let held = names.into_iter().filter(|row| row.freed_at.is_none());
@@ -80,7 +95,9 @@ impl<'a> Claims<'a> {
         for row in tx.map(sallyport_store::Ledger::adoptions).transpose()?.unwrap_or_default() {
             adopted.entry(row.local.clone()).or_default().push(row);
         }
-        Ok(Self { tx, known, held, adopted, rows: HashMap::new(), free: free(tx, ranges)? })
+        let rows = people.iter().filter(|one| matches!(one.who, Who::Row(_)));
+        let rows = rows.map(|one| (one.who, one.subject.clone())).collect();
+        Ok(Self { tx, known, held, adopted, rows, numbers: Numbers::new(tx, known, ranges, people)? })
     }
 
     pub(super) fn judge(
@@ -124,7 +141,7 @@ impl<'a> Claims<'a> {
             Err(why) => return Ok(Some(refused(why))),
         };
         if self.current(one.who) == Some(name) {
-            return Ok(None);
+            return self.differing(one);
         }
         if self.is_kept(one.who, name) {
             let detail = format!("{name} was turned down before; it is not proposed again");
@@ -142,24 +159,15 @@ impl<'a> Claims<'a> {
         if let Some(problem) = self.adopted(one.who, name).or(self.foreign(one.who, name)?) {
             return Ok(Some(problem));
         }
-        if let Some(problem) = self.number(one.who)? {
-            return Ok(Some(problem));
-        }
-        if let Some(problem) = self.exhausted(one.who) {
+        if let Some(problem) = self.number(one)?.or_else(|| self.exhausted(one)) {
             return Ok(Some(problem));
         }
         self.held.insert(name.clone(), one.who);
-        if matches!(one.who, Who::Row(_)) {
-            self.rows.insert(one.who, one.subject.clone());
-        }
-        Ok(None)
+        self.differing(one)
     }
 
     fn person(&self, who: Who) -> Option<&'a PersonRow> {
-        match who {
-            Who::Person(user) => self.known.people.get(&user),
-            Who::Row(_) => None,
-        }
+        self.known.people.get(&who.person()?)
     }
 
     fn current(&self, who: Who) -> Option<&'a PosixName> {
@@ -202,39 +210,6 @@ impl<'a> Claims<'a> {
         let detail = format!("{name} is a local account or group on hosts; assign another name, or adopt it");
         Ok((!hosts.is_empty()).then(|| problem("name_foreign", detail, hosts)))
     }
-
-    /// Whoever has no number, and is sent with none, takes one of the ranges.
-    fn exhausted(&mut self, who: Who) -> Option<PreviewProblem> {
-        let person = self.person(who);
-        let wants = person.and_then(|person| self.known.ledgers.get(&person.id)?.wanted_uid);
-        if wants.is_some() || person.is_some_and(|person| person.uid.is_some()) {
-            return None;
-        }
-        if let Some(less) = self.free.checked_sub(1) {
-            self.free = less;
-            return None;
-        }
-        let detail = "every uid of names.uid_ranges would be handed out before; add a range".to_owned();
-        Some(problem(ConflictReason::NoUid.as_str(), detail, Vec::new()))
-    }
-
-    /// Numbers that the directory sends and that cannot be had keep the name away too.
-    fn number(&self, who: Who) -> Result<Option<PreviewProblem>, StoreError> {
-        let (Some(tx), Some(person)) = (self.tx, self.person(who)) else { return Ok(None) };
-        let Some(row) = self.known.ledgers.get(&person.id).filter(|_| person.posix_name.is_none()) else {
-            return Ok(None);
-        };
-        let Err(reason) = numbers(tx, person, row)? else { return Ok(None) };
-        let mut with = Vec::new();
-        if reason == ConflictReason::UidTaken {
-            for wanted in [row.wanted_uid, row.wanted_gid].into_iter().flatten() {
-                with.extend(others_with(tx, person.id, wanted)?);
-            }
-            with.dedup();
-        }
-        let detail = "the number that the directory sends cannot be this person's; correct it there";
-        Ok(Some(problem(reason.as_str(), detail.to_owned(), with)))
-    }
 }
 
 pub(super) fn problem(code: &str, detail: String, with: Vec<String>) -> PreviewProblem {
@@ -243,28 +218,16 @@ pub(super) fn problem(code: &str, detail: String, with: Vec<String>) -> PreviewP
 
 fn count(summary: &mut PreviewSummary, person: &PreviewedPerson) {
     summary.people += 1;
-    let counter = match person.problem.as_ref().map(|problem| problem.code.as_str()) {
-        Some("name_taken" | "name_adopted" | "name_foreign") => &mut summary.collisions,
-        Some("kept") => &mut summary.kept,
-        Some("no_uid") => &mut summary.without_uid,
-        Some(_) => &mut summary.refused,
-        None if person.current.is_none() => &mut summary.named,
-        None if person.current == person.proposed => &mut summary.unchanged,
-        None => &mut summary.renamed,
+    let counter = match person.outcome() {
+        PreviewOutcome::Collision => &mut summary.collisions,
+        PreviewOutcome::Kept => &mut summary.kept,
+        PreviewOutcome::Named => &mut summary.named,
+        PreviewOutcome::NoUid => &mut summary.without_uid,
+        PreviewOutcome::Refused => &mut summary.refused,
+        PreviewOutcome::Renamed => &mut summary.renamed,
+        PreviewOutcome::Unchanged => &mut summary.unchanged,
     };
     *counter += 1;
-}
-
-/// As [`super::next_uid`] would find them. Where there is no store, all of them.
-fn free(tx: Option<&dyn ReadTx>, ranges: &[UidRange]) -> Result<u64, StoreError> {
-    let mut free = 0;
-    for range in ranges {
-        let next = tx.map(|tx| tx.next_id(*range)).transpose()?.unwrap_or(range.first());
-        let left = (u64::from(range.last()) + 1).saturating_sub(next.into());
-        let used = tx.map(|tx| tx.used_ids(*range, next)).transpose()?.unwrap_or_default();
-        free += left.saturating_sub(u64::try_from(used.len()).unwrap_or(u64::MAX));
-    }
-    Ok(free)
 }
 
 fn hosts_with(tx: &dyn ReadTx, name: &PosixName) -> Result<Vec<String>, StoreError> {

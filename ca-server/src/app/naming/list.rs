@@ -102,24 +102,29 @@ fn rename(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Option
 }
 
 fn number(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Option<NameIssue>, StoreError> {
-    let (Some(uid), Some(gid)) = (person.uid, person.gid) else { return Ok(None) };
-    for (what, wanted, has) in [("uidNumber", row.wanted_uid, uid), ("gidNumber", row.wanted_gid, gid)] {
-        let Some(wanted) = wanted else { continue };
-        let others = others_with(tx, person.id, wanted)?;
+    let others = |wanted| others_with(tx, person.id, wanted);
+    let differs = differing(person, [row.wanted_uid, row.wanted_gid], others)?;
+    Ok(differs.map(|(detail, with)| NameIssue { with, ..issue(person, row, NameIssueKind::Number, &detail) }))
+}
+
+/// What the directory sends otherwise than it was pinned, or for others too, and for whom: of both numbers the first.
+pub(super) fn differing(
+    person: &PersonRow,
+    wants: [Option<i64>; 2],
+    others_with: impl Fn(i64) -> Result<Vec<String>, StoreError>,
+) -> Result<Option<(String, Vec<String>)>, StoreError> {
+    for ((what, has), wanted) in [("uidNumber", person.uid), ("gidNumber", person.gid)].into_iter().zip(wants)
+    {
+        let (Some(has), Some(wanted)) = (has, wanted) else { continue };
+        let others = others_with(wanted)?;
         if wanted != i64::from(has.value()) {
             let detail = format!("the directory sends {what} {wanted}; {has} was pinned and stays");
-            return Ok(Some(NameIssue {
-                with: others,
-                ..issue(person, row, NameIssueKind::Number, &detail)
-            }));
+            return Ok(Some((detail, others)));
         }
         if !others.is_empty() {
             let detail =
                 format!("the directory sends {what} {wanted} for others too; here it is this person's");
-            return Ok(Some(NameIssue {
-                with: others,
-                ..issue(person, row, NameIssueKind::Number, &detail)
-            }));
+            return Ok(Some((detail, others)));
         }
     }
     Ok(None)
@@ -128,24 +133,30 @@ fn number(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Option
 /// Who else has a number, or is sent with it.
 pub(super) fn others_with(tx: &dyn ReadTx, user: UserId, number: i64) -> Result<Vec<String>, StoreError> {
     let mut others = tx.wanting_id(number, user, MOST_NAMED)?;
+    let mut subjects: Vec<String> =
+        others.iter().map(|other| subject_of(tx, *other)).collect::<Result<_, _>>()?;
+    others.push(user);
+    subjects.extend(holding(tx, &others, number)?);
+    Ok(subjects)
+}
+
+/// Who has a number, unless it is one of these: a person, a group, hosts.
+pub(super) fn holding(tx: &dyn ReadTx, but: &[UserId], number: i64) -> Result<Vec<String>, StoreError> {
     let uid = u32::try_from(number).ok().and_then(|number| sallyport_domain::Uid::try_from(number).ok());
-    let holder = uid.map(|uid| tx.holder_of_id(uid)).transpose()?.flatten();
-    others.extend(
-        holder.filter(|holder| *holder != user && !others.contains(holder)).into_iter().collect::<Vec<_>>(),
-    );
-    let mut subjects =
-        others.into_iter().map(|other| subject_of(tx, other)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(uid) = uid {
-        subjects.extend(tx.posix_group_of_id(uid)?.map(|group| format!("group {}", group.name)));
-        for host in tx.hosts_with_id(uid)? {
-            subjects.extend(tx.host(host)?.map(|host| host.name.to_string()));
-        }
+    let Some(uid) = uid else { return Ok(Vec::new()) };
+    let mut subjects = Vec::new();
+    if let Some(holder) = tx.holder_of_id(uid)?.filter(|holder| !but.contains(holder)) {
+        subjects.push(subject_of(tx, holder)?);
+    }
+    subjects.extend(tx.posix_group_of_id(uid)?.map(|group| format!("group {}", group.name)));
+    for host in tx.hosts_with_id(uid)? {
+        subjects.extend(tx.host(host)?.map(|host| host.name.to_string()));
     }
     Ok(subjects)
 }
 
 /// As many are named in one line; more are a mistake of the directory that the first ones show.
-const MOST_NAMED: usize = 20;
+pub(super) const MOST_NAMED: usize = 20;
 
 fn conflict(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Option<NameIssue>, StoreError> {
     let Some(reason) = person.reason else { return Ok(None) };

@@ -13,6 +13,7 @@ mod release;
 mod review;
 mod settings;
 mod waiting;
+mod wishes;
 
 #[cfg(test)]
 mod applied;
@@ -22,6 +23,8 @@ mod decisions;
 mod judged;
 #[cfg(test)]
 mod previewed;
+#[cfg(test)]
+mod previewed_rows;
 #[cfg(test)]
 mod storm;
 

@@ -1,17 +1,17 @@
 //! What an expression would make of people, before anything is switched on.
 
-use std::collections::HashMap;
+mod rows;
 
-use sallyport_domain::{ConflictReason, ObjectId, ResourceId, TenantId, UserState};
+use std::collections::HashSet;
+
+use sallyport_domain::{ConflictReason, ResourceId, TenantId, UserId, UserState};
 use sallyport_protocol::ProblemCode;
-use sallyport_protocol::names::{
-    AttributeSource, NamesPreview, PreviewNames, PreviewOf, PreviewProblem, PreviewRow,
-};
+use sallyport_protocol::names::{NamesPreview, PreviewNames, PreviewOf, PreviewRow};
 use sallyport_scim::User;
-use sallyport_store::{PersonRow, ReadTx, StoreError, folded};
+use sallyport_store::{PersonRow, ReadTx, StoreError};
 use serde_json::{Map, Value};
 
-use super::claims::{Candidate, Claims, Known, Turn, Who, problem};
+use super::claims::{Candidate, Claims, Known, Turn, Who};
 use super::decide::subject;
 use super::settings::Proposal;
 use super::{Attributes, Mapping, Naming, Unnamed};
@@ -35,8 +35,11 @@ impl App {
                 let mut preview = Preview::new(Some(tx), naming, &mapping, &known);
                 match ask.people {
                     PreviewOf::Rows(rows) => preview.rows(rows)?,
-                    PreviewOf::Everybody => preview.people(tx, None)?,
-                    PreviewOf::Connection(name) => preview.people(tx, Some(tenant_of(tx, &name)?))?,
+                    PreviewOf::Everybody => preview.people(tx, |_| true)?,
+                    PreviewOf::Connection(name) => {
+                        let only = tenant_of(tx, &name)?;
+                        preview.people(tx, |tenant| tenant == only)?;
+                    }
                 }
                 Ok(preview.finish()?)
             })
@@ -80,70 +83,38 @@ struct Preview<'a> {
     mapping: &'a Mapping,
     known: &'a Known,
     candidates: Vec<Candidate>,
+    /// Of whom a row of the file tells.
+    told: HashSet<UserId>,
 }
 
 impl<'a> Preview<'a> {
-    const fn new(
-        tx: Option<&'a dyn ReadTx>,
-        naming: &'a Naming,
-        mapping: &'a Mapping,
-        known: &'a Known,
-    ) -> Self {
-        Self { tx, naming, mapping, known, candidates: Vec::new() }
+    fn new(tx: Option<&'a dyn ReadTx>, naming: &'a Naming, mapping: &'a Mapping, known: &'a Known) -> Self {
+        Self { tx, naming, mapping, known, candidates: Vec::new(), told: HashSet::new() }
     }
 
     fn finish(self) -> Result<NamesPreview, StoreError> {
-        Claims::new(self.tx, self.known, &self.naming.config().uid_ranges)?
+        Claims::new(self.tx, self.known, &self.naming.config().uid_ranges, &self.candidates)?
             .judge(self.mapping.source(), self.candidates)
     }
 
-    /// A row is a person who is here already, or somebody new.
-    fn rows(&mut self, rows: Vec<PreviewRow>) -> Result<(), StoreError> {
-        let index = Index::new(self.known);
-        let mut lines = HashMap::new();
-        let reads: Vec<String> = self.mapping.attributes().into_iter().map(ToOwned::to_owned).collect();
-        for PreviewRow { line, source, attributes: row } in rows {
-            let place = place(source, line);
-            let attributes = Attributes::of(source, &row);
-            let text = |name| attributes.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-            let oid = text("oid").map(str::to_ascii_lowercase);
-            let person = index.find(oid.as_deref(), text("userPrincipalName"));
-            let proposal = self.naming.evaluate(self.mapping, attributes);
-            let subject = oid.clone().or_else(|| person.map(subject));
-            let subject = subject.unwrap_or_else(|| place.clone());
-            let resource = match (self.tx, person) {
-                (Some(tx), Some(person)) => tx.resource_of_person(person.id)?.map(|resource| resource.id),
-                _ => None,
-            };
-            let mut one = self.candidate(person, resource, proposal)?;
-            one.who = person.map_or(Who::Row(line), |person| Who::Person(person.id));
-            let same = person.map(|person| person.id.to_string()).or(oid);
-            one.problem = same.and_then(|same| repeated(&mut lines, same, &place));
-            // Of a spreadsheet, what is in it; of a directory's objects, what counts.
-            let attributes = if source == AttributeSource::Flat { row } else { shown(&reads, attributes) };
-            self.candidates.push(Candidate { subject, attributes, ..one });
-        }
-        Ok(())
-    }
-
-    /// Of all tenants, for names are everybody's; those of others than `only` are not shown.
-    fn people(&mut self, tx: &dyn ReadTx, only: Option<TenantId>) -> Result<(), StoreError> {
+    /// Of all tenants, for names are everybody's, as far as no row tells of them. Those of some are shown.
+    fn people(&mut self, tx: &dyn ReadTx, is_shown: impl Fn(TenantId) -> bool) -> Result<(), StoreError> {
         let reads: Vec<String> = self.mapping.attributes().into_iter().map(ToOwned::to_owned).collect();
         for tenant in tx.connections()?.into_iter().map(|row| row.tenant) {
+            let is_shown = is_shown(tenant);
             let mut skip = 0;
             loop {
                 let page = tx.resources(tenant, skip, PAGE)?;
                 skip += page.items.len();
                 let last = page.items.len() < PAGE;
-                for row in page.items {
+                for row in page.items.into_iter().filter(|row| !self.told.contains(&row.user)) {
                     let Some(person) = self.known.people.get(&row.user) else { continue };
                     let attributes = Attributes::Scim(&row.document);
-                    let shown = shown(&reads, attributes);
+                    let shown = if is_shown { shown(&reads, attributes) } else { Map::new() };
                     let user = User::from_document(row.document.clone());
-                    let proposal = self.naming.propose(self.mapping, &user, attributes);
+                    let proposal = self.naming.propose(self.mapping, user.posix_name(), attributes);
                     let one = self.candidate(Some(person), Some(row.id), proposal)?;
-                    let hidden = only.is_some_and(|only| only != tenant);
-                    self.candidates.push(Candidate { attributes: shown, hidden, ..one });
+                    self.candidates.push(Candidate { attributes: shown, hidden: !is_shown, ..one });
                 }
                 if last {
                     break;
@@ -166,16 +137,18 @@ impl<'a> Preview<'a> {
             subject: String::new(),
             attributes: Map::new(),
             proposal,
+            wants: [None, None],
             problem: None,
             hidden: false,
         };
         let Some(person) = person else { return Ok(one) };
+        let ledger = self.known.ledgers.get(&person.id);
         (one.who, one.subject) = (Who::Person(person.id), subject(person));
+        one.wants = ledger.map_or([None, None], |row| [row.wanted_uid, row.wanted_gid]);
         if person.posix_name.is_some() {
             one.turn = Turn::Named;
             return Ok(one);
         }
-        let ledger = self.known.ledgers.get(&person.id);
         if let Some(assigned) = ledger.and_then(|row| row.assigned.as_ref()) {
             // It may be older than the rule.
             let rule = &self.naming.config().rule;
@@ -205,63 +178,6 @@ fn known(tx: &dyn ReadTx) -> Result<Known, StoreError> {
         people: tx.people()?.into_iter().map(|person| (person.id, person)).collect(),
         ledgers: tx.ledgers()?.into_iter().map(|row| (row.user, row)).collect(),
     })
-}
-
-/// People by what a row can say of them.
-struct Index<'a> {
-    objects: HashMap<ObjectId, Vec<&'a PersonRow>>,
-    /// Of those who are not gone.
-    names: HashMap<String, Vec<&'a PersonRow>>,
-}
-
-impl<'a> Index<'a> {
-    fn new(known: &'a Known) -> Self {
-        let mut index = Self { objects: HashMap::new(), names: HashMap::new() };
-        for person in known.people.values() {
-            if let Some(object) = person.object {
-                index.objects.entry(object).or_default().push(person);
-            }
-            if is_here(person) {
-                index.names.entry(folded(&person.user_name)).or_default().push(person);
-            }
-        }
-        index
-    }
-
-    /// By the object id, and by the name only where a row has none: a namesake with an object id is somebody else.
-    fn find(&self, oid: Option<&str>, name: Option<&str>) -> Option<&'a PersonRow> {
-        let name = name.map(folded);
-        let Some(oid) = oid else { return only(self.names.get(&name?)?.iter().copied()) };
-        let found = self.objects.get(&oid.parse().ok()?)?;
-        let here = || found.iter().copied().filter(|person| is_here(person));
-        // Two tenants may have one object id.
-        only(found.iter().copied()).or_else(|| only(here())).or_else(|| {
-            let name = name?;
-            only(here().filter(|person| folded(&person.user_name) == name))
-        })
-    }
-}
-
-fn only<T>(mut several: impl Iterator<Item = T>) -> Option<T> {
-    several.next().filter(|_| several.next().is_none())
-}
-
-fn is_here(person: &PersonRow) -> bool {
-    person.state != UserState::Gone
-}
-
-/// Which of two rows is right, nobody knows: the first counts.
-fn repeated(places: &mut HashMap<String, String>, same: String, place: &str) -> Option<PreviewProblem> {
-    let first = places.entry(same).or_insert_with(|| place.to_owned());
-    let detail = || format!("{first} is about the same person; remove one of them");
-    (first != place).then(|| problem("row_twice", detail(), vec![first.clone()]))
-}
-
-fn place(source: AttributeSource, line: usize) -> String {
-    match source {
-        AttributeSource::Flat => format!("line {line}"),
-        _ => format!("entry {line}"),
-    }
 }
 
 /// What the expression reads, and no more of a person's data.

@@ -38,7 +38,7 @@ pub fn review(
     let naming = &change.naming;
     naming.journal().judged(person.id);
     let mapping = naming.settled(tx, change.now)?;
-    let proposal = naming.propose(&mapping, user, Attributes::Scim(document));
+    let proposal = naming.propose(&mapping, user.posix_name(), Attributes::Scim(document));
     let before = tx.ledger(person.id)?;
     let known = before.clone().unwrap_or_else(|| LedgerRow::new(person.id));
     let row = LedgerRow {

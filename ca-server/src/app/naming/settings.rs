@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sallyport_domain::{NameRefusal, PosixName};
-use sallyport_scim::User;
 use sallyport_store::{ExpressionRow, ReadTx, StoreError, WriteTx};
 
 use super::apply::Journal;
@@ -119,15 +118,11 @@ impl Naming {
         self.active(tx)
     }
 
-    /// What the expression, or the directory's own word, makes of a user.
-    pub fn propose(&self, mapping: &Mapping, user: &User, document: Attributes<'_>) -> Proposal {
-        match user.posix_name() {
-            Some(name) => self.config.rule.check(name).map_err(Unnamed::Refused),
-            None => self.evaluate(mapping, document),
+    /// What the expression makes of somebody, unless the directory itself wants a name for them.
+    pub fn propose(&self, mapping: &Mapping, wanted: Option<&str>, attributes: Attributes<'_>) -> Proposal {
+        if let Some(name) = wanted {
+            return self.config.rule.check(name).map_err(Unnamed::Refused);
         }
-    }
-
-    pub fn evaluate(&self, mapping: &Mapping, attributes: Attributes<'_>) -> Proposal {
         match mapping.name(attributes) {
             Err(why) => Err(Unnamed::Failed(why)),
             Ok(None) => Err(Unnamed::Empty),

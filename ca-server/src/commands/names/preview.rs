@@ -3,8 +3,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use sallyport_protocol::names::{
-    ApplyExpression, NamesPreview as Preview, PreviewNames, PreviewOf, PreviewRow, PreviewSummary,
-    PreviewedPerson,
+    ApplyExpression, NamesPreview as Preview, PreviewNames, PreviewOf, PreviewOutcome, PreviewRow,
+    PreviewSummary, PreviewedPerson,
 };
 
 use super::{csv, json};
@@ -15,7 +15,7 @@ use crate::commands::table::plain;
 use crate::config::NamesSection;
 
 pub(super) async fn run(config: &Path, asked: NamesPreview) -> anyhow::Result<()> {
-    let NamesPreview { expression, csv, json, connection, output } = asked;
+    let NamesPreview { expression, csv, json, connection, changes, output } = asked;
     let rows = match (csv, json) {
         (Some(file), _) => Some(csv_rows(&file)?),
         (None, Some(file)) => Some(json_rows(&file)?),
@@ -32,7 +32,7 @@ pub(super) async fn run(config: &Path, asked: NamesPreview) -> anyhow::Result<()
     };
     match output.format {
         Format::Json => print_json(&preview)?,
-        Format::Text => print_text(&preview)?,
+        Format::Text => print_text(&preview, changes)?,
     }
     eprintln!("nothing was changed; to put this expression in force:");
     eprintln!("  sallyport-ca names apply --expression {}", shell_word(&preview.summary.expression));
@@ -90,22 +90,52 @@ fn print_json(preview: &Preview) -> anyhow::Result<()> {
     quietly(writeln!(out).and_then(|()| out.flush()))
 }
 
-fn print_text(preview: &Preview) -> anyhow::Result<()> {
+fn print_text(preview: &Preview, changes: bool) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut print = || -> io::Result<()> {
         print_summary(&mut out, &preview.summary)?;
-        let changed =
-            |person: &&PreviewedPerson| person.problem.is_some() || person.current != person.proposed;
-        for person in preview.people.iter().filter(changed) {
-            print_person(&mut out, person)?;
-        }
-        let unlisted = preview.people.iter().filter(|person| !changed(person)).count();
-        if unlisted > 0 {
-            writeln!(out, "{unlisted} unchanged, not listed")?;
-        }
+        print_people(&mut out, preview, changes)?;
         out.flush()
     };
     quietly(print())
+}
+
+/// Everybody, in groups: what somebody has to look at comes first, and who keeps their name last.
+fn print_people(out: &mut impl Write, preview: &Preview, changes: bool) -> io::Result<()> {
+    let mut people: Vec<_> = preview.people.iter().map(|person| (person.outcome(), person)).collect();
+    people.sort_by_key(|(outcome, _)| *outcome);
+    let mut unlisted = 0;
+    for group in people.chunk_by(|(one, _), (other, _)| one == other) {
+        let Some((outcome, _)) = group.first() else { continue };
+        let is_listed = |person: &PreviewedPerson| {
+            !changes || *outcome != PreviewOutcome::Unchanged || person.problem.is_some()
+        };
+        let listed: Vec<_> = group.iter().map(|(_, person)| *person).filter(|one| is_listed(one)).collect();
+        unlisted += group.len() - listed.len();
+        if !listed.is_empty() {
+            writeln!(out, "\n{}:", label(*outcome))?;
+        }
+        for person in listed {
+            print_person(out, person)?;
+        }
+    }
+    if unlisted > 0 {
+        writeln!(out, "\n{unlisted} unchanged, not listed")?;
+    }
+    Ok(())
+}
+
+/// As the summary calls them.
+const fn label(outcome: PreviewOutcome) -> &'static str {
+    match outcome {
+        PreviewOutcome::Collision => "collisions",
+        PreviewOutcome::Kept => "kept",
+        PreviewOutcome::Named => "named",
+        PreviewOutcome::NoUid => "no uid",
+        PreviewOutcome::Refused => "refused",
+        PreviewOutcome::Renamed => "renamed",
+        PreviewOutcome::Unchanged => "unchanged",
+    }
 }
 
 fn print_summary(out: &mut impl Write, summary: &PreviewSummary) -> io::Result<()> {

@@ -31,7 +31,7 @@ pub(super) fn plan(
     for person in tx.people()? {
         let Some(resource) = tx.resource_of_person(person.id)? else { continue };
         let user = User::from_document(resource.document.clone());
-        let proposal = naming.propose(mapping, &user, Attributes::Scim(&resource.document));
+        let proposal = naming.propose(mapping, user.posix_name(), Attributes::Scim(&resource.document));
         let known = ledgers.get(&person.id).cloned().unwrap_or_else(|| LedgerRow::new(person.id));
         if is_same(&known, &proposal) {
             continue;
