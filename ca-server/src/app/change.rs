@@ -67,7 +67,7 @@ impl Change {
         self.selectors.retain(|selector| !grants.iter().any(|grant| grant.tags == *selector));
     }
 
-    /// The revocation list is longer now.
+    /// The revocation list is another one now.
     pub fn revoked(&mut self) {
         self.everyone = true;
     }

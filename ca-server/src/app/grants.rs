@@ -20,20 +20,20 @@ impl App {
             ));
         }
         let added = self.change(request, self.now(), move |tx, change| add(tx, change, &ask)).await?;
-        self.settle_soon().await;
+        self.settle_soon(added.group).await;
         Ok(added)
     }
 
     pub async fn remove_grant(&self, request: RequestId, id: GrantId) -> Result<(), AppError> {
-        self.change(request, self.now(), move |tx, change| {
+        let group = self.change(request, self.now(), move |tx, change| {
             let Some(grant) = tx.grant(id)? else {
                 let detail = format!("there is no grant {id}; run: sallyport-ca admin grant ls");
                 return Err(AppError::refused(ProblemCode::NotFound, detail));
             };
-            Ok(remove(tx, change, &grant)?)
-        })
-        .await?;
-        self.settle_soon().await;
+            remove(tx, change, &grant)?;
+            Ok(grant.group)
+        });
+        self.settle_soon(group.await?).await;
         Ok(())
     }
 

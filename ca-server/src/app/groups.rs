@@ -11,14 +11,14 @@ use sallyport_store::{self as store, GrantRow, GroupRow, ReadTx, StoreError, Wri
 use serde_json::{Map, Value};
 
 use self::identity::{last_object, refuse_duplicate, stands_for_another, warn_of_lost_grants};
-use self::members::{empty, finish};
+use self::members::{finish, take_away};
 use super::change::Change;
 use super::provisioning::{Attempt, Entry, Verb};
 use super::users::changed;
 use super::{App, DirectoryError, ListQuery, Wanted, grants, scope};
 
 pub(super) use identity::{object_id, spellings};
-pub(super) use members::{join_all, leave_all};
+pub(super) use members::{join_all, leave_all, leave_dissolved};
 
 /// A group, with its members where they were asked for.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl App {
             .await
         })
         .await
-        .inspect(warn_of_lost_grants)
+        .inspect(|written| self.follow_losses(written))
     }
 
     pub async fn patch_group(
@@ -114,7 +114,14 @@ impl App {
             Ok(GroupWrite { lost, ..written })
         });
         let attempt = Attempt::of(tenant, request, Verb::Update, Kind::Group, &id);
-        self.attempt(attempt, change).await.inspect(warn_of_lost_grants)
+        self.attempt(attempt, change).await.inspect(|written| self.follow_losses(written))
+    }
+
+    fn follow_losses(&self, written: &GroupWrite) {
+        warn_of_lost_grants(written);
+        if !written.lost.is_empty() {
+            self.settle_later();
+        }
     }
 
     pub async fn delete_group(
@@ -128,17 +135,18 @@ impl App {
         let change = self.change(request, self.now(), move |tx, change| {
             let group = wanted_row(tx, tenant, &wanted)?;
             let members = tx.count_members(id)?;
-            empty(tx, change, &group)?;
-            for grant in tx.grants_of(id)? {
-                grants::remove(tx, change, &grant)?;
-            }
-            tx.remove_group(tenant, id)?;
+            let more = take_away(tx, change, &group)?;
             let event = change.event(EventName::DirectoryGroupDeleted).with("group", id.to_string());
             tx.append(&event.with("name", group.display_name.as_str()).with("members", members))?;
             let entry = Entry::of_group(Verb::Delete, &group).changed(&group.document, &Map::new());
-            entry.write(tx, change.now, change.request).map_err(Into::into)
+            entry.write(tx, change.now, change.request)?;
+            Ok(more)
         });
-        self.attempt(Attempt::of(tenant, request, Verb::Delete, Kind::Group, &id), change).await
+        let attempt = Attempt::of(tenant, request, Verb::Delete, Kind::Group, &id);
+        if self.attempt(attempt, change).await? {
+            self.settle_later();
+        }
+        Ok(())
     }
 
     pub async fn read_group(

@@ -2,16 +2,16 @@
 //!
 //! What opens a door waits for its person's turn; what closes one does not. A grant that is gone lets nobody in from
 //! its own transaction on: hosts let in by the grants that there are, and the revocation list already has what a
-//! withdrawal has yet to come to.
+//! withdrawal has yet to come to. So is a group that was deleted.
 
 #[cfg(test)]
 mod tests;
 
 use sallyport_domain::GroupId;
-use sallyport_store::{StoreError, Unsettled, UnsettledRow, WriteTx};
+use sallyport_store::{GroupRow, StoreError, Unsettled, UnsettledRow, WriteTx};
 
 use super::change::Change;
-use super::{App, AppError, people};
+use super::{App, AppError, groups, people};
 use crate::log::Chain;
 
 /// Members who are looked at in one transaction, and those of them for whom something is written.
@@ -24,13 +24,15 @@ pub(super) fn grant_came(
     change: &mut Change,
     group: GroupId,
 ) -> Result<(), StoreError> {
-    // Whom it reaches again before their turn keeps what they have.
-    tx.remove_unsettled(group, Unsettled::Withdrawal)?;
+    // Whom it reaches again before their turn keeps what they have: the revocation list is shorter now.
+    if tx.remove_unsettled(group, Unsettled::Withdrawal)? {
+        change.revoked();
+    }
     if tx.unsettled_group(group, Unsettled::Grant)?.is_some() {
         // What hosts were to hear at the end of the looking that now begins anew.
         change.touch_grants(&tx.grants_of(group)?);
     }
-    step(tx, change, UnsettledRow { group, what: Unsettled::Grant, since: change.now, after: 0 }).map(drop)
+    step(tx, change, UnsettledRow { group, what: Unsettled::Grant, after: 0 }).map(drop)
 }
 
 /// A grant of the group is gone.
@@ -43,13 +45,28 @@ pub(super) fn grant_went(
         return Ok(());
     }
     tx.remove_unsettled(group, Unsettled::Grant)?;
-    let row = UnsettledRow { group, what: Unsettled::Withdrawal, since: change.now, after: 0 };
-    let step = step(tx, change, row)?;
+    withdraw(tx, change, group).map(drop)
+}
+
+/// A group that opened something is gone, and whoever was in it has left. Whether some of them have yet to be looked
+/// at.
+pub(super) fn group_went(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    group: &GroupRow,
+) -> Result<bool, StoreError> {
+    tx.dissolve_group(group.tenant, group.id)?;
+    withdraw(tx, change, group.id)
+}
+
+/// Whether there are more.
+fn withdraw(tx: &mut dyn WriteTx, change: &mut Change, group: GroupId) -> Result<bool, StoreError> {
+    let step = step(tx, change, UnsettledRow { group, what: Unsettled::Withdrawal, after: 0 })?;
     // Those whose turn has yet to come are on the revocation list from now on.
     if step.more || step.written > 0 {
         change.revoked();
     }
-    Ok(())
+    Ok(step.more)
 }
 
 /// Whether somebody who leaves the group now may have certificates that a withdrawal has yet to come to.
@@ -64,26 +81,41 @@ impl App {
     /// # Errors
     /// The last group's that could not be.
     pub async fn settle_groups(&self) -> Result<(), AppError> {
+        let rows = self.store().read(|tx| Ok::<_, AppError>(tx.unsettled()?)).await?;
+        self.settle_each(rows).await
+    }
+
+    async fn settle(&self, group: GroupId) -> Result<(), AppError> {
         let mut rows = self.store().read(|tx| Ok::<_, AppError>(tx.unsettled()?)).await?;
+        rows.retain(|row| row.group == group);
+        self.settle_each(rows).await
+    }
+
+    async fn settle_each(&self, mut rows: Vec<UnsettledRow>) -> Result<(), AppError> {
         rows.sort_by_key(|row| row.what == Unsettled::Grant);
         let mut outcome = Ok(());
         for row in rows {
-            let settled = self.settle(row.group, row.what).await;
+            let settled = self.settle_all(row.group, row.what).await;
             outcome = settled.and(outcome);
         }
         outcome
     }
 
-    async fn settle(&self, group: GroupId, what: Unsettled) -> Result<(), AppError> {
+    async fn settle_all(&self, group: GroupId, what: Unsettled) -> Result<(), AppError> {
         while self.settle_some(group, what).await? {}
         Ok(())
     }
 
-    /// The same for somebody whose own change stands already: what is left is done by the job.
-    pub(super) async fn settle_soon(&self) {
-        if let Err(error) = self.settle_groups().await {
+    /// The same for one group, and for somebody whose own change stands already: what is left is done by the job.
+    pub(super) async fn settle_soon(&self, group: GroupId) {
+        if let Err(error) = self.settle(group).await {
             tracing::warn!(error = %Chain(&error), "the people of a group are settled later");
         }
+    }
+
+    /// The same for a directory, which does not wait for it.
+    pub(super) fn settle_later(&self) {
+        self.naming().waiting().wake();
     }
 
     /// Whether there are more.
@@ -97,9 +129,7 @@ impl App {
                 (Unsettled::Grant, true) => change.put_off(&grants),
                 (Unsettled::Grant, false) => change.touch_grants(&grants),
                 // The list has them already.
-                (Unsettled::Withdrawal, true) => {}
-                // Should a clock have gone backwards, not all of them.
-                (Unsettled::Withdrawal, false) => change.revoked(),
+                (Unsettled::Withdrawal, _) => {}
             }
             Ok(more)
         })
@@ -117,6 +147,7 @@ struct Step {
 
 /// Looks at the next members, and keeps where to go on.
 fn step(tx: &mut dyn WriteTx, change: &mut Change, mut row: UnsettledRow) -> Result<Step, StoreError> {
+    let dissolved = tx.dissolved_group(row.group)?;
     let members = tx.members_after(row.group, row.after, LOOK)?;
     let mut step = Step { more: members.len() == LOOK, written: 0 };
     for (place, member) in members {
@@ -125,15 +156,23 @@ fn step(tx: &mut dyn WriteTx, change: &mut Change, mut row: UnsettledRow) -> Res
             break;
         }
         row.after = place;
-        step.written += usize::from(match row.what {
-            Unsettled::Grant => people::name_at_last(tx, change, &member)?,
-            Unsettled::Withdrawal => people::revoke_if_out(tx, change, &member)?,
+        step.written += usize::from(match (row.what, &dissolved) {
+            (Unsettled::Grant, _) => people::name_at_last(tx, change, &member)?,
+            (Unsettled::Withdrawal, None) => people::revoke_if_out(tx, change, &member)?,
+            (Unsettled::Withdrawal, Some(group)) => {
+                groups::leave_dissolved(tx, change, group, &member)?;
+                true
+            }
         });
     }
-    if step.more {
-        tx.put_unsettled(&row)?;
-    } else {
-        tx.remove_unsettled(row.group, row.what)?;
+    match dissolved {
+        _ if step.more => tx.put_unsettled(&row)?,
+        Some(group) => {
+            tx.remove_group(group.tenant, group.id)?;
+        }
+        None => {
+            tx.remove_unsettled(row.group, row.what)?;
+        }
     }
     Ok(step)
 }

@@ -61,6 +61,7 @@ pub use resources::{
 };
 pub use tokens::{access_tokens_end, scim_tokens};
 pub use unsettled::{
+    a_dissolved_group_is_found_by_nothing_but_its_last_members,
     a_withdrawal_is_on_the_revocation_list_before_it_comes_to_everybody,
     members_are_walked_through_by_their_places, unsettled_groups_go_with_their_group,
 };
@@ -78,6 +79,7 @@ pub use writes::{
 macro_rules! conformance_tests {
     ($fresh:path) => {
         $crate::conformance_tests!($fresh:
+            a_dissolved_group_is_found_by_nothing_but_its_last_members
             a_name_is_freed_in_two_steps
             a_name_left_stays_reserved
             a_panic_is_one_callers_error

@@ -114,6 +114,8 @@ pub trait Directory {
     fn groups_by_external_id(&self, tenant: TenantId, external_id: &str)
     -> Result<Vec<GroupRow>, StoreError>;
     fn groups(&self, tenant: TenantId, skip: usize, limit: usize) -> Result<Page<GroupRow>, StoreError>;
+    /// A group of which [`DirectoryMut::dissolve_group`] left the members: found by nothing else.
+    fn dissolved_group(&self, id: GroupId) -> Result<Option<GroupRow>, StoreError>;
     /// Of every tenant.
     fn all_groups(&self) -> Result<Vec<GroupRow>, StoreError>;
 
@@ -153,7 +155,11 @@ pub trait DirectoryMut {
     fn put_group(&mut self, group: &GroupRow) -> Result<(), StoreError>;
     /// That its members changed. Whether it is there.
     fn touch_group(&mut self, id: GroupId, at: Timestamp) -> Result<bool, StoreError>;
-    /// With its memberships and grants. Whether it was there.
+    /// The group is gone for every look-up, and its members are not its members any more. They are still walked through
+    /// by [`UnsettledGroups::members_after`](crate::UnsettledGroups::members_after), and taken away one by one, until
+    /// [`Self::remove_group`]. Whether it was there.
+    fn dissolve_group(&mut self, tenant: TenantId, id: GroupId) -> Result<bool, StoreError>;
+    /// With its memberships and grants. Whether it was there, or was dissolved.
     fn remove_group(&mut self, tenant: TenantId, id: GroupId) -> Result<bool, StoreError>;
     /// Whether it is new.
     ///

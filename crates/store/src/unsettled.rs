@@ -22,13 +22,11 @@ impl Unsettled {
     }
 }
 
-/// A group whose members are being looked at, some at a time. Gone with the group.
+/// A group whose members are being looked at, some at a time. Gone with the group, dissolved or not.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UnsettledRow {
     pub group: GroupId,
     pub what: Unsettled,
-    /// When it was asked for last.
-    pub since: Timestamp,
     /// The place of the last member who was looked at, 0 before the first.
     pub after: u64,
 }
@@ -44,7 +42,7 @@ pub trait UnsettledGroups {
         most: usize,
     ) -> Result<Vec<(u64, ResourceLabel)>, StoreError>;
     /// Serials that a withdrawal will revoke when it comes to their people: of members after its place whom no grant
-    /// reaches, intended before it, not ended at `now`.
+    /// reaches, not ended at `now`.
     fn withdrawn_serials(&self, now: Timestamp) -> Result<Vec<Serial>, StoreError>;
 }
 

@@ -10,7 +10,7 @@ use sallyport_store::{GrantRow, GroupRow, PersonRow, ResourceLabel, ResourceRow,
 use super::{GroupWrite, ShowMembers};
 use crate::app::change::Change;
 use crate::app::provisioning::Entry;
-use crate::app::{DirectoryError, people, scope, settling};
+use crate::app::{DirectoryError, grants, people, scope, settling};
 
 /// So many members are few.
 const FEW: usize = 100;
@@ -188,13 +188,25 @@ fn leave(
     Ok(true)
 }
 
+/// Takes somebody out of a group that was deleted while they were in it.
+pub(in crate::app) fn leave_dissolved(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    row: &GroupRow,
+    label: &ResourceLabel,
+) -> Result<(), StoreError> {
+    leave(tx, change, row, &[], label)?;
+    // Hosts know already: it is on the revocation list for as long as it waits for its turn.
+    people::revoke_if_out(tx, change, label).map(drop)
+}
+
 /// Takes somebody who is being deleted out of all their groups.
 pub(in crate::app) fn leave_all(
     tx: &mut dyn WriteTx,
     change: &mut Change,
     resource: &ResourceRow,
 ) -> Result<(), StoreError> {
-    let label = ResourceLabel { id: resource.id, user: resource.user, user_name: resource.user_name.clone() };
+    let label = label(resource);
     for id in tx.groups_of(resource.id)? {
         let Some(group) = tx.group(resource.tenant, id)? else { continue };
         let grants = tx.grants_of(id)?;
@@ -212,7 +224,7 @@ pub(in crate::app) fn join_all(
     resource: &ResourceRow,
     groups: &[GroupId],
 ) -> Result<(), StoreError> {
-    let label = ResourceLabel { id: resource.id, user: resource.user, user_name: resource.user_name.clone() };
+    let label = label(resource);
     for id in groups {
         let Some(group) = tx.group(resource.tenant, *id)? else { continue };
         let grants = tx.grants_of(*id)?;
@@ -221,17 +233,35 @@ pub(in crate::app) fn join_all(
     Ok(())
 }
 
-/// Before a group goes. What opened a door never just vanishes from the record; of a group that opened none, the
-/// number of its members is enough there.
-pub(super) fn empty(tx: &mut dyn WriteTx, change: &mut Change, row: &GroupRow) -> Result<(), StoreError> {
+/// Takes the group away, with everything that it opened. Whether some of its members have yet to be looked at.
+///
+/// What opened a door never just vanishes from the record; of a group that opened none, the number of its members is
+/// enough there.
+pub(super) fn take_away(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    row: &GroupRow,
+) -> Result<bool, StoreError> {
     let grants = tx.grants_of(row.id)?;
-    if grants.is_empty() && !scope::names(tx, row)? && !settling::is_withdrawn(tx, row.id)? {
-        return Ok(());
+    let opened = !grants.is_empty() || settling::is_withdrawn(tx, row.id)?;
+    if scope::names(tx, row)? {
+        // Who is out of scope is nobody from this transaction on: that stands in each person's own row.
+        for label in everyone_but(tx, row, &HashSet::new())? {
+            remove(tx, change, row, &grants, &label)?;
+        }
     }
-    for label in everyone_but(tx, row, &HashSet::new())? {
-        remove(tx, change, row, &grants, &label)?;
+    for grant in &grants {
+        grants::remove(tx, change, grant)?;
     }
-    Ok(())
+    if opened {
+        return settling::group_went(tx, change, row);
+    }
+    tx.remove_group(row.tenant, row.id)?;
+    Ok(false)
+}
+
+fn label(resource: &ResourceRow) -> ResourceLabel {
+    ResourceLabel { id: resource.id, user: resource.user, user_name: resource.user_name.clone() }
 }
 
 fn member_event(change: &Change, name: EventName, row: &GroupRow, label: &ResourceLabel) -> Event {

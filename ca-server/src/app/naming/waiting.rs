@@ -51,8 +51,13 @@ impl Waiting {
     pub fn later(&self, moved: Moved) {
         if !moved.is_empty() {
             self.put_back(moved);
-            self.more.notify_one();
+            self.wake();
         }
+    }
+
+    /// Has the jobs look at once whether somebody has to be judged.
+    pub fn wake(&self) {
+        self.more.notify_one();
     }
 
     /// They are judged with the next ones: whatever failed may go on failing.
@@ -230,7 +235,7 @@ impl App {
         Ok(())
     }
 
-    /// Until somebody has to be judged by [`Self::judge_waiting`].
+    /// Until somebody has to be judged, by [`Self::judge_waiting`] or [`Self::settle_groups`].
     pub async fn somebody_waits(&self) {
         self.naming().waiting().more.notified().await;
     }

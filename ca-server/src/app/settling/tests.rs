@@ -53,6 +53,15 @@ impl Stage {
         change.await.unwrap().id
     }
 
+    /// With a grant that has come to everybody, who has a certificate.
+    async fn let_in() -> (Self, GrantId) {
+        let stage = Self::set().await;
+        let grant = stage.begin_to_grant().await;
+        stage.app.settle_groups().await.unwrap();
+        stage.certify().await;
+        (stage, grant)
+    }
+
     /// As [`Self::begin_to_grant`], of the grant's end.
     async fn begin_to_withdraw(&self, grant: GrantId) {
         let take = move |tx: &mut dyn WriteTx, change: &mut Change| {
@@ -84,6 +93,11 @@ impl Stage {
         self.app.store().write(certify).await.unwrap();
     }
 
+    /// As the directory does it.
+    async fn delete(&self) {
+        self.app.delete_group(self.tenant, self.app.new_request_id(), self.group).await.unwrap();
+    }
+
     async fn host(&self) -> HostRow {
         let host = self.app.store().read(|tx| tx.host(host(1).id)).await.unwrap();
         host.unwrap()
@@ -101,6 +115,13 @@ impl Stage {
             Ok::<_, StoreError>((named, snapshot::people_and_groups(tx, &host, false)?.accounts.len()))
         };
         self.app.store().read(look).await.unwrap()
+    }
+
+    /// What `audit verify` finds, but for the certificates: they were made past the chain.
+    async fn problems(&self) -> Vec<String> {
+        let mut problems = self.app.verify_audit().await.unwrap().problems;
+        problems.retain(|problem| !problem.starts_with("certificate "));
+        problems
     }
 
     async fn revoked(&self) -> usize {
@@ -166,10 +187,7 @@ async fn who_signs_in_before_their_turn_has_it_then() {
 
 #[tokio::test]
 async fn a_grant_that_is_gone_lets_nobody_in_from_its_own_transaction_on() {
-    let stage = Stage::set().await;
-    let grant = stage.begin_to_grant().await;
-    stage.app.settle_groups().await.unwrap();
-    stage.certify().await;
+    let (stage, grant) = Stage::let_in().await;
     let before = stage.generation().await;
     stage.begin_to_withdraw(grant).await;
     let begun = stage.generation().await;
@@ -184,10 +202,7 @@ async fn a_grant_that_is_gone_lets_nobody_in_from_its_own_transaction_on() {
 
 #[tokio::test]
 async fn who_leaves_before_a_withdrawal_comes_to_them_keeps_no_certificate() {
-    let stage = Stage::set().await;
-    let grant = stage.begin_to_grant().await;
-    stage.app.settle_groups().await.unwrap();
-    stage.certify().await;
+    let (stage, grant) = Stage::let_in().await;
     stage.begin_to_withdraw(grant).await;
     assert_eq!(stage.revoked().await, MANY);
     let patch = json!({ "Operations": [{ "op": "Remove", "path": "members",
@@ -196,17 +211,73 @@ async fn who_leaves_before_a_withdrawal_comes_to_them_keeps_no_certificate() {
     let request = stage.app.new_request_id();
     stage.app.patch_group(stage.tenant, request, stage.group, operations, ShowMembers::No).await.unwrap();
     assert_eq!(stage.revoked().await, MANY);
-    stage.app.delete_group(stage.tenant, stage.app.new_request_id(), stage.group).await.unwrap();
+    stage.delete().await;
+    assert_eq!(stage.revoked().await, MANY);
+    stage.app.settle_groups().await.unwrap();
     assert_eq!(stage.revoked().await, MANY);
     assert_eq!(stage.written_together(EventName::CertificatesRevoked).await.1, MANY);
 }
 
 #[tokio::test]
-async fn who_is_granted_again_before_a_withdrawal_comes_to_them_keeps_what_they_have() {
-    let stage = Stage::set().await;
-    let grant = stage.begin_to_grant().await;
+async fn a_group_that_is_deleted_lets_nobody_in_from_its_own_transaction_on() {
+    let (stage, _) = Stage::let_in().await;
+    let before = stage.generation().await;
+    stage.delete().await;
+    assert!(stage.generation().await > before, "hosts hear of it before the directory has its answer");
+    assert_eq!(stage.revoked().await, MANY);
+    let host = stage.host().await;
+    let look = move |tx: &dyn sallyport_store::ReadTx| snapshot::people_and_groups(tx, &host, false);
+    assert_eq!(stage.app.store().read(look).await.unwrap().accounts.len(), 0);
+    for name in [EventName::CertificatesRevoked, EventName::DirectoryMemberRemoved] {
+        assert_eq!(stage.written_together(name).await, (WRITE, WRITE), "{name:?}");
+    }
+    // For the directory it is gone, with everybody who was in it, and may come again.
+    assert!(stage.app.read_group(stage.tenant, stage.group, true).await.is_err());
+    let body = object(json!({ "displayName": "everybody" }));
+    let again = stage.app.create_group(stage.tenant, stage.app.new_request_id(), body).await.unwrap();
+    assert_eq!(again.members.as_deref(), Some(&[][..]));
+    let (tenant, last) = (stage.tenant, stage.members[MANY - 1]);
+    stage.app.delete_user(tenant, stage.app.new_request_id(), last).await.unwrap();
+    assert_eq!(stage.problems().await, [""; 0]);
+
     stage.app.settle_groups().await.unwrap();
-    stage.certify().await;
+    assert_eq!(stage.revoked().await, MANY);
+    // Who was deleted meanwhile has left with everything; the record says of everybody else that they were in it.
+    assert_eq!(stage.written_together(EventName::CertificatesRevoked).await, (WRITE, MANY - 1));
+    assert_eq!(stage.written_together(EventName::DirectoryMemberRemoved).await, (WRITE, MANY - 1));
+    let group = stage.group;
+    let left =
+        stage.app.store().read(move |tx| Ok::<_, StoreError>((tx.unsettled()?, tx.dissolved_group(group)?)));
+    assert_eq!(left.await.unwrap(), (Vec::new(), None));
+    assert_eq!(stage.problems().await, [""; 0]);
+}
+
+/// Whom the list named and does not name any more could not log in where the old one lies.
+#[tokio::test]
+async fn a_revocation_list_that_is_shorter_is_another_one() {
+    let (stage, grant) = Stage::let_in().await;
+    stage.begin_to_withdraw(grant).await;
+    let number = || async { stage.app.store().read(|tx| tx.krl_number()).await.unwrap() };
+    let withdrawn = number().await;
+    stage.begin_to_grant().await;
+    assert!(number().await > withdrawn);
+    assert_eq!(stage.revoked().await, WRITE);
+}
+
+#[tokio::test]
+async fn one_groups_settling_does_not_wait_for_anothers() {
+    let stage = Stage::set().await;
+    stage.begin_to_grant().await;
+    let body = object(json!({ "displayName": "few" }));
+    let few = stage.app.create_group(stage.tenant, stage.app.new_request_id(), body).await.unwrap();
+    let ask = AddGrant { group: few.row.id.to_string(), tags: tags(&["env=test"]), ..AddGrant::default() };
+    stage.app.add_grant(stage.app.new_request_id(), ask).await.unwrap();
+    assert_eq!(stage.named().await.0, WRITE, "that is the other command's, or the job's");
+}
+
+#[tokio::test]
+async fn who_is_granted_again_before_a_withdrawal_comes_to_them_keeps_what_they_have() {
+    let (stage, grant) = Stage::let_in().await;
     stage.begin_to_withdraw(grant).await;
     stage.begin_to_grant().await;
     stage.app.settle_groups().await.unwrap();

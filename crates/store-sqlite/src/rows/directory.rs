@@ -76,6 +76,10 @@ impl Directory for Tx<'_> {
         self.group_page(tenant, skip, limit)
     }
 
+    fn dissolved_group(&self, id: GroupId) -> Result<Option<GroupRow>, StoreError> {
+        self.dissolved_group_row(id)
+    }
+
     fn all_groups(&self) -> Result<Vec<GroupRow>, StoreError> {
         self.every_group()
     }
@@ -152,6 +156,10 @@ impl DirectoryMut for Tx<'_> {
 
     fn touch_group(&mut self, id: GroupId, at: Timestamp) -> Result<bool, StoreError> {
         self.group_changed(id, at)
+    }
+
+    fn dissolve_group(&mut self, tenant: TenantId, id: GroupId) -> Result<bool, StoreError> {
+        self.dissolve_group_row(tenant, id)
     }
 
     fn remove_group(&mut self, tenant: TenantId, id: GroupId) -> Result<bool, StoreError> {

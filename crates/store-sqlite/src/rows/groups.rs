@@ -21,7 +21,8 @@ macro_rules! memberships {
     ($which:literal) => {
         concat!(
             "SELECT groups.id AS id FROM memberships JOIN groups ON groups.position = memberships.group_position ",
-            "WHERE memberships.resource_position = (SELECT position FROM resources WHERE ",
+            "WHERE groups.dissolved IS NULL ",
+            "AND memberships.resource_position = (SELECT position FROM resources WHERE ",
             $which,
             ")"
         )
@@ -52,7 +53,7 @@ impl Tx<'_> {
     }
 
     pub(super) fn group_anywhere(&self, id: GroupId) -> Result<Option<GroupRow>, StoreError> {
-        self.one(groups!("WHERE id = ?1"), [id.to_string()])
+        self.one(groups!("WHERE id = ?1 AND dissolved IS NULL"), [id.to_string()])
     }
 
     pub(super) fn groups_named(
@@ -93,7 +94,8 @@ impl Tx<'_> {
     }
 
     pub(super) fn every_group(&self) -> Result<Vec<GroupRow>, StoreError> {
-        self.all(groups!("ORDER BY position"), [])
+        // Without a tenant: dissolved.
+        self.all(groups!("INDEXED BY groups_of_tenant WHERE tenant > '' ORDER BY position"), [])
     }
 
     pub(super) fn put_group_row(&self, group: &GroupRow) -> Result<(), StoreError> {
@@ -121,9 +123,26 @@ impl Tx<'_> {
         if put == 1 { Ok(()) } else { Err(StoreError::Pinned("tenant")) }
     }
 
+    pub(super) fn dissolve_group_row(&self, tenant: TenantId, id: GroupId) -> Result<bool, StoreError> {
+        let dissolved = self.change(
+            "UPDATE groups SET dissolved = tenant, tenant = '' WHERE id = ?1 AND tenant = ?2",
+            [id.to_string(), tenant.to_string()],
+            "",
+        )?;
+        Ok(dissolved == 1)
+    }
+
+    pub(super) fn dissolved_group_row(&self, id: GroupId) -> Result<Option<GroupRow>, StoreError> {
+        self.one(
+            "SELECT id, dissolved AS tenant, external_id, object, display_name, document, created_at, modified_at \
+             FROM groups WHERE id = ?1 AND dissolved IS NOT NULL",
+            [id.to_string()],
+        )
+    }
+
     pub(super) fn remove_group_row(&self, tenant: TenantId, id: GroupId) -> Result<bool, StoreError> {
         let removed = self.change(
-            "DELETE FROM groups WHERE id = ?1 AND tenant = ?2",
+            "DELETE FROM groups WHERE id = ?1 AND ?2 IN (tenant, dissolved)",
             [id.to_string(), tenant.to_string()],
             "",
         )?;

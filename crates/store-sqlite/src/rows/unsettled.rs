@@ -11,19 +11,14 @@ use crate::values::{count, micros, whole};
 
 macro_rules! unsettled {
     ($which:literal) => {
-        concat!("SELECT what, group_id, since, after FROM unsettled_groups ", $which)
+        concat!("SELECT what, group_id, after FROM unsettled_groups ", $which)
     };
 }
 
 impl FromRow for UnsettledRow {
     const TABLE: &'static str = "unsettled_groups";
     fn from_row(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
-        Ok(Self {
-            what: cells.take("what")?,
-            group: cells.take("group_id")?,
-            since: cells.take("since")?,
-            after: cells.take("after")?,
-        })
+        Ok(Self { what: cells.take("what")?, group: cells.take("group_id")?, after: cells.take("after")? })
     }
 }
 
@@ -69,7 +64,6 @@ impl UnsettledGroups for Tx<'_> {
              CROSS JOIN resources ON resources.position = memberships.resource_position \
              CROSS JOIN certificates ON certificates.person = resources.person AND certificates.valid_before > ?2 \
              WHERE unsettled_groups.what = ?1 AND certificates.revoked_at IS NULL \
-             AND certificates.intended_at <= unsettled_groups.since \
              AND NOT EXISTS (SELECT 1 FROM memberships AS others \
              CROSS JOIN groups AS theirs ON theirs.position = others.group_position \
              CROSS JOIN grants ON grants.group_id = theirs.id \
@@ -83,9 +77,9 @@ impl UnsettledGroups for Tx<'_> {
 impl UnsettledGroupsMut for Tx<'_> {
     fn put_unsettled(&mut self, row: &UnsettledRow) -> Result<(), StoreError> {
         self.change(
-            "INSERT INTO unsettled_groups (what, group_id, since, after) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT (what, group_id) DO UPDATE SET since = excluded.since, after = excluded.after",
-            params![row.what.as_str(), row.group.to_string(), micros(row.since), whole(row.after)?],
+            "INSERT INTO unsettled_groups (what, group_id, after) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (what, group_id) DO UPDATE SET after = excluded.after",
+            params![row.what.as_str(), row.group.to_string(), whole(row.after)?],
             "group",
         )?;
         Ok(())

@@ -73,6 +73,7 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.set_emails(id(1), &["x".to_owned()])?;
     tx.put_group(&group(1))?;
     tx.add_member(id(1), id(1))?;
+    tx.dissolve_group(tenant(9), id(1))?;
     tx.put_posix_group(&posix_group(8))?;
     tx.put_grant(&grant(1))?;
     tx.put_host(&host(1))?;
@@ -164,6 +165,7 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.groups_by_name(tenant(1), "x")?;
     tx.groups_by_external_id(tenant(1), "x")?;
     tx.groups(tenant(1), 0, 1)?;
+    tx.dissolved_group(id(1))?;
     tx.all_groups()?;
     tx.members(id(1))?;
     tx.members_if_few(id(1), 1)?;

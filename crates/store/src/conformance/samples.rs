@@ -161,7 +161,7 @@ pub fn posix_group(number: u32) -> PosixGroupRow {
 
 /// Of the group with the same number, before the first member.
 pub fn unsettled(number: u32, what: Unsettled) -> UnsettledRow {
-    UnsettledRow { group: id(number), what, since: after(i64::from(number)), after: 0 }
+    UnsettledRow { group: id(number), what, after: 0 }
 }
 
 /// Of the person with the same number.

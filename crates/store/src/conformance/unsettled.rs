@@ -2,12 +2,12 @@ use super::samples::{
     after, certificate, grant, group, id, now, read, refused, resource, serial, sign_in, tenant, unsettled,
     write,
 };
-use crate::{CertificateRow, Store, StoreError, Unsettled, UnsettledRow};
+use crate::{CertificateRow, GroupRow, Store, StoreError, Unsettled, UnsettledRow};
 
 pub async fn unsettled_groups_go_with_their_group(store: Store) {
     let error = refused(&store, |tx| tx.put_unsettled(&unsettled(1, Unsettled::Grant))).await;
     assert!(matches!(error, StoreError::Missing(_)), "{error:?}");
-    let further = UnsettledRow { after: 7, since: after(9), ..unsettled(1, Unsettled::Grant) };
+    let further = UnsettledRow { after: 7, ..unsettled(1, Unsettled::Grant) };
     let put = further.clone();
     write(&store, move |tx| {
         for number in [1, 2] {
@@ -67,6 +67,7 @@ pub async fn a_withdrawal_is_on_the_revocation_list_before_it_comes_to_everybody
             tx.intend(&certificate(u64::from(number), number))?;
         }
         tx.intend(&CertificateRow { valid_before: now(), ..certificate(11, 2) })?;
+        // By a clock that was set back since.
         tx.intend(&CertificateRow { intended_at: after(5), ..certificate(12, 2) })?;
         tx.intend(&CertificateRow { revoked_at: Some(now()), ..certificate(13, 2) })?;
         // Person 3 has a grant through another group; person 4 is in no group that was withdrawn.
@@ -80,22 +81,60 @@ pub async fn a_withdrawal_is_on_the_revocation_list_before_it_comes_to_everybody
     let places: Vec<u64> =
         read(&store, |tx| tx.members_after(id(1), 0, 9)).await.iter().map(|(place, _)| *place).collect();
     write(&store, |tx| {
-        let row = UnsettledRow { since: after(4), ..unsettled(1, Unsettled::Withdrawal) };
-        tx.put_unsettled(&row)?;
+        tx.put_unsettled(&unsettled(1, Unsettled::Withdrawal))?;
         tx.put_unsettled(&unsettled(2, Unsettled::Grant))
     })
     .await;
     let seen = read(&store, |tx| Ok((tx.withdrawn_serials(now())?, tx.revoked_serials(now())?))).await;
-    assert_eq!(seen, (serials(&[1, 2]), serials(&[1, 2, 13])));
+    assert_eq!(seen, (serials(&[1, 2, 12]), serials(&[1, 2, 12, 13])));
     // Of whom it has come to, the certificates speak for themselves.
     let first = places[0];
     write(&store, move |tx| {
-        tx.put_unsettled(&UnsettledRow {
-            since: after(4),
-            after: first,
-            ..unsettled(1, Unsettled::Withdrawal)
-        })
+        tx.put_unsettled(&UnsettledRow { after: first, ..unsettled(1, Unsettled::Withdrawal) })
     })
     .await;
-    assert_eq!(read(&store, |tx| tx.withdrawn_serials(now())).await, serials(&[2]));
+    assert_eq!(read(&store, |tx| tx.withdrawn_serials(now())).await, serials(&[2, 12]));
+}
+
+pub async fn a_dissolved_group_is_found_by_nothing_but_its_last_members(store: Store) {
+    write(&store, |tx| {
+        tx.put_group(&group(1))?;
+        tx.put_group(&group(2))?;
+        for number in 1..=2 {
+            sign_in(tx, number)?;
+            tx.put_resource(&resource(number))?;
+            tx.add_member(id(1), id(number))?;
+            tx.intend(&certificate(u64::from(number), number))?;
+        }
+        tx.add_member(id(2), id(1))?;
+        tx.put_unsettled(&unsettled(1, Unsettled::Withdrawal))?;
+        assert!(!tx.dissolve_group(tenant(2), id(1))?, "another tenant's");
+        assert!(tx.dissolve_group(tenant(1), id(1))?);
+        assert!(!tx.dissolve_group(tenant(1), id(1))?);
+        Ok(())
+    })
+    .await;
+    read(&store, |tx| {
+        let here = group(1);
+        assert_eq!((tx.group(tenant(1), id(1))?, tx.group_by_id(id(1))?), (None, None));
+        assert_eq!(tx.groups_by_name(tenant(1), &here.display_name)?, []);
+        assert_eq!(tx.groups_by_external_id(tenant(1), here.external_id.as_deref().unwrap())?, []);
+        assert_eq!((tx.groups(tenant(1), 0, 9)?.total, tx.all_groups()?.len()), (1, 1));
+        assert_eq!((tx.groups_of(id(1))?, tx.groups_of_person(id(2))?), (vec![id(2)], Vec::new()));
+        assert_eq!(tx.dissolved_group(id(1))?, Some(here));
+        assert_eq!(tx.dissolved_group(id(2))?, None);
+        assert_eq!(tx.members_after(id(1), 0, 9)?.len(), 2);
+        assert_eq!(tx.withdrawn_serials(now())?, [serial(1), serial(2)]);
+        Ok(())
+    })
+    .await;
+    // Made anew, it is another group.
+    write(&store, |tx| tx.put_group(&GroupRow { id: id(3), ..group(1) })).await;
+    write(&store, |tx| tx.remove_member(id(1), id(1))).await;
+    assert_eq!(read(&store, |tx| tx.members_after(id(1), 0, 9)).await.len(), 1);
+    assert!(!write(&store, |tx| tx.remove_group(tenant(2), id(1))).await);
+    assert!(write(&store, |tx| tx.remove_group(tenant(1), id(1))).await);
+    let left = read(&store, |tx| Ok((tx.dissolved_group(id(1))?, tx.unsettled()?))).await;
+    assert_eq!(left, (None, Vec::new()));
+    assert_eq!(read(&store, |tx| tx.groups(tenant(1), 0, 9)).await.total, 2);
 }
