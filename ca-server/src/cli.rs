@@ -145,15 +145,27 @@ pub struct DirectoryCommand {
     #[command(flatten)]
     pub list: Directory,
     #[command(subcommand)]
-    pub what: Option<Forget>,
+    pub what: Option<OneResource>,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Forget {
+pub enum OneResource {
     /// Take a user's resource away, as a DELETE of the directory's would: for one that stays behind when its name came
     /// back. Shows what would be lost; --yes does it. Name and uid stay the person's.
     Forget {
         /// `resource_id` in: admin directory --format json
+        #[arg(value_name = "RESOURCE-ID")]
+        resource: ResourceId,
+        /// Do it.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Say that a flagged resource is who its object id names, after the other one that claimed the id is gone. Shows
+    /// whose name, number and access it gets; --yes does it.
+    Link {
+        /// `resource_id` in: admin directory --problems --format json
         #[arg(value_name = "RESOURCE-ID")]
         resource: ResourceId,
         /// Do it.

@@ -186,7 +186,8 @@ fn advice(person: &PersonRow) -> Option<String> {
         (_, Some(ConflictReason::Link)) => {
             "flagged: the resource claims another object id than the person's, or two resources claim one; if Entra \
              sends the wrong externalId, correct it there; if a successor got the account name of somebody who left, \
-             take the old resource away (docs/operations.md, A name that came back)"
+             take the old resource away; if the other claimant is gone and this one is right, say so with sallyport-ca \
+             admin directory link (docs/operations.md, A name that came back)"
         }
         (_, Some(ConflictReason::NoObjectId)) => {
             return Some(format!("externalId is no object id: {MAPPING_REMEDY}"));

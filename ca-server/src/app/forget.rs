@@ -35,7 +35,7 @@ impl App {
     }
 }
 
-fn find(tx: &(impl ReadTx + ?Sized), id: ResourceId) -> Result<ResourceRow, AppError> {
+pub(super) fn find(tx: &(impl ReadTx + ?Sized), id: ResourceId) -> Result<ResourceRow, AppError> {
     for tenant in tenants(tx)? {
         if let Some(resource) = tx.resource(tenant, id)? {
             return Ok(resource);

@@ -4,6 +4,7 @@ mod alarms;
 mod audit;
 mod bootstrap;
 mod change;
+mod confirm;
 mod connections;
 mod credentials;
 mod directory;

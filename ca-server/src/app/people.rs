@@ -92,8 +92,10 @@ pub fn settle(tx: &mut dyn WriteTx, change: &mut Change, resource: &ResourceRow)
     settle_people(tx, change, &review.concerned)
 }
 
-/// Whose object id the resource claims alone, after all who claimed it before are gone, is who it stands for: as
+/// Whose object id the resource claims alone, after its last resource is gone, is who it stands for: as
 /// [`for_new_resource`] has it at creation. The person that it had until now was never linked, and nothing hangs on it.
+/// Nor were they flagged: of two claimants, the end of one does not say that the other is who the id names (decision
+/// 0171).
 fn rejoin(
     tx: &mut dyn WriteTx,
     change: &mut Change,
@@ -101,22 +103,37 @@ fn rejoin(
 ) -> Result<Option<ResourceRow>, StoreError> {
     let Some(object) = object_id(resource.external_id.as_deref()) else { return Ok(None) };
     let Some(own) = tx.person(resource.user)? else { return Ok(None) };
-    let fresh = own.object.is_none() && !own.linked_by_upn && own.posix_name.is_none();
-    if !fresh || tx.claimants(resource.tenant, object)?.len() > 1 {
+    let flagged = own.reason == Some(ConflictReason::Link);
+    if flagged || !is_fresh(&own) || tx.claimants(resource.tenant, object)?.len() > 1 {
         return Ok(None);
     }
     let Some(holder) = tx.person_by_subject(Subject { tenant: own.tenant, object })? else { return Ok(None) };
     if holder.state != UserState::Gone || tx.resource_of_person(holder.id)?.is_some() {
         return Ok(None);
     }
+    turn(tx, change, resource, holder.id).map(Some)
+}
+
+/// Never linked, never named: nothing hangs on them.
+pub(super) fn is_fresh(person: &PersonRow) -> bool {
+    person.object.is_none() && !person.linked_by_upn && person.posix_name.is_none()
+}
+
+/// Has the resource stand for somebody else from now on; whom it stood for is gone.
+pub(super) fn turn(
+    tx: &mut dyn WriteTx,
+    change: &mut Change,
+    resource: &ResourceRow,
+    to: UserId,
+) -> Result<ResourceRow, StoreError> {
     // Memberships are of people: the chain hears who leaves and who comes.
     let joined = tx.groups_of(resource.id)?;
     groups::leave_all(tx, change, resource)?;
-    let rejoined = ResourceRow { user: holder.id, ..resource.clone() };
-    tx.put_resource(&rejoined)?;
-    bury(tx, change, own.id)?;
-    groups::join_all(tx, change, &rejoined, &joined)?;
-    Ok(Some(rejoined))
+    let turned = ResourceRow { user: to, ..resource.clone() };
+    tx.put_resource(&turned)?;
+    bury(tx, change, resource.user)?;
+    groups::join_all(tx, change, &turned, &joined)?;
+    Ok(turned)
 }
 
 /// Settles people whose numbers another one's write put in doubt, or out of it.
@@ -239,14 +256,19 @@ pub fn revoke_if_out(
     Ok(true)
 }
 
-/// What a change of state means for others: the chain hears of it, and lost access is revoked.
+/// What a change of state or a first link means for others: the chain hears of it, and lost access is revoked.
 fn announce(
     tx: &mut dyn WriteTx,
     change: &mut Change,
     before: &PersonRow,
     after: &PersonRow,
 ) -> Result<(), StoreError> {
+    let linked = after.object.filter(|_| before.object != after.object).map(|object| object.to_string());
     if before.state == after.state && before.reason == after.reason {
+        if let Some(object) = linked {
+            let event = change.event(EventName::DirectoryUserLinked).of_user(after.id);
+            tx.append(&event.with("object_id", object).with("user_name", after.user_name.as_str()))?;
+        }
         return Ok(());
     }
     let name = match after.state {
@@ -259,6 +281,9 @@ fn announce(
     let mut event = change.event(name).of_user(after.id).with("user_name", after.user_name.as_str());
     if let Some(reason) = after.reason {
         event = event.with("reason", reason.as_str());
+    }
+    if let Some(object) = linked {
+        event = event.with("object_id", object);
     }
     if after.state != UserState::Active {
         let revoked = tx.end_sessions(after.id, change.now)?;

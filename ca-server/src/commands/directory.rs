@@ -2,16 +2,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use sallyport_domain::ResourceId;
-use sallyport_protocol::admin::{DirectoryQuery, DirectoryView, ForgetView, LastChange};
+use sallyport_protocol::admin::{DirectoryQuery, DirectoryView, ForgetView, LastChange, LinkView};
 
 use super::backend::with_admin;
 use super::table;
-use crate::cli::{Directory, DirectoryCommand, Forget, Format};
+use crate::cli::{Directory, DirectoryCommand, Format, OneResource};
 
 pub(super) async fn run(config: &Path, asked: DirectoryCommand) -> anyhow::Result<()> {
     match asked.what {
         None => list(config, asked.list).await,
-        Some(Forget::Forget { resource, yes, output }) => forget(config, resource, yes, output.format).await,
+        Some(OneResource::Forget { resource, yes, output }) => {
+            forget(config, resource, yes, output.format).await
+        }
+        Some(OneResource::Link { resource, yes, output }) => link(config, resource, yes, output.format).await,
     }
 }
 
@@ -33,6 +36,38 @@ async fn forget(config: &Path, resource: ResourceId, yes: bool, format: Format) 
     Ok(())
 }
 
+/// Two steps: nobody becomes somebody before the reader saw whom.
+async fn link(config: &Path, resource: ResourceId, yes: bool, format: Format) -> anyhow::Result<()> {
+    let view = with_admin(config, |admin| async move {
+        if yes { admin.link(resource).await } else { admin.linkable(resource).await }
+    })
+    .await?;
+    match format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&view)?),
+        Format::Text => print_linked(&view, yes),
+    }
+    if !yes {
+        eprintln!("nothing was changed\n  to say so: sallyport-ca admin directory link {resource} --yes");
+    }
+    Ok(())
+}
+
+fn print_linked(view: &LinkView, done: bool) {
+    let LinkView { resource, connection, user_name, object_id, user, was_called, .. } = view;
+    let verb = if done { "is" } else { "would be" };
+    println!("{user_name} ({resource}, by {connection}) {verb} person {user}, of the object id {object_id}");
+    println!("  who was called {was_called} in the directory");
+    let name = view.posix_name.as_deref().unwrap_or("none");
+    let uid = view.uid.map_or_else(|| "none".to_owned(), |uid| uid.to_string());
+    println!("  their name: {name}; their number: {uid}");
+    println!("  groups: {}", listed(&view.groups));
+    println!("  grants that let them in: {}", view.grants);
+}
+
+fn listed(groups: &[String]) -> String {
+    if groups.is_empty() { "none".to_owned() } else { groups.join(", ") }
+}
+
 fn print_lost(view: &ForgetView, done: bool) {
     let ForgetView { resource, connection, user_name, user, state, .. } = view;
     let verb = if done { "forgotten" } else { "would be forgotten" };
@@ -42,13 +77,16 @@ fn print_lost(view: &ForgetView, done: bool) {
         (None, Some(uid)) => println!("  the number {uid} stays theirs"),
         _ => println!("  they have no name and no number"),
     }
-    println!("  groups: {}", if view.groups.is_empty() { "none".to_owned() } else { view.groups.join(", ") });
+    println!("  groups: {}", listed(&view.groups));
     println!(
         "  grants that let them in: {}; their sessions end, their certificates are revoked",
         view.grants
     );
     if view.other_claimants > 0 {
-        println!("  others who claim the same object id: {}", view.other_claimants);
+        println!(
+            "  others who claim the same object id, flagged as well: {}; see: sallyport-ca admin directory --problems",
+            view.other_claimants
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get};
 use sallyport_protocol::admin::{
     AddGrant, AuditVerdict, CreateEnrollToken, CreateScimToken, CreatedToken, DirectoryQuery, DirectoryView,
-    ExtendScimToken, Finding, ForgetView, GrantView, GroupView, HostView, ProvisioningEvent,
+    ExtendScimToken, Finding, ForgetView, GrantView, GroupView, HostView, LinkView, ProvisioningEvent,
     ProvisioningQuery, TokenView, UserView, route,
 };
 use sallyport_protocol::{ProblemCode, path};
@@ -24,6 +24,7 @@ pub(super) fn routes() -> Router<App> {
         .route(route::AUDIT_VERIFY, get(verify))
         .route(route::DIRECTORY, get(directory))
         .route(&one(route::DIRECTORY), get(forgettable).delete(forget))
+        .route(&format!("{}/link", one(route::DIRECTORY)), get(linkable).post(link))
         .route(route::DOCTOR, get(doctor))
         .route(route::ENROLL_TOKENS, get(enroll_tokens).post(create_enroll_token))
         .route(&one(route::ENROLL_TOKENS), delete(revoke_enroll_token))
@@ -70,6 +71,19 @@ async fn forget(
     Path(text): Path<String>,
 ) -> Result<Json<ForgetView>, Failure> {
     Ok(Json(app.forget(request, id(&text)?, format!("uid {uid}")).await?))
+}
+
+async fn linkable(State(app): State<App>, Path(text): Path<String>) -> Result<Json<LinkView>, Failure> {
+    Ok(Json(app.view_linkable(id(&text)?).await?))
+}
+
+async fn link(
+    State(app): State<App>,
+    RequestTag(request): RequestTag,
+    Extension(Administrator(uid)): Extension<Administrator>,
+    Path(text): Path<String>,
+) -> Result<Json<LinkView>, Failure> {
+    Ok(Json(app.link(request, id(&text)?, format!("uid {uid}")).await?))
 }
 
 async fn doctor(State(app): State<App>) -> Result<Json<Vec<Finding>>, Failure> {

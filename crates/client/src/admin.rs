@@ -6,7 +6,8 @@ use sallyport_domain::{ConnectionName, GrantId, HostName, ResourceId};
 use sallyport_protocol::admin::{
     AddConnection, AddGrant, AuditVerdict, ConnectionView, CreateEnrollToken, CreateScimToken, CreatedToken,
     DirectoryQuery, DirectoryView, ExtendScimToken, Finding, ForgetView, GrantView, GroupView, HostView,
-    PosixGroupView, ProvisioningEvent, ProvisioningQuery, SetConnection, TokenView, UserView, route,
+    LinkView, PosixGroupView, ProvisioningEvent, ProvisioningQuery, SetConnection, TokenView, UserView,
+    route,
 };
 use sallyport_protocol::names::{
     AdoptAccount, AdoptionView, ApplyExpression, ApproveNames, AssignName, NameChange, NameIssue, NameOf,
@@ -206,6 +207,16 @@ impl AdminClient {
     pub async fn forget(&self, resource: ResourceId) -> Result<ForgetView, ClientError> {
         let path = format!("{}/{resource}", route::DIRECTORY);
         self.send(self.request(Method::DELETE, &path)).await?.json()
+    }
+
+    /// Whom a flagged resource would stand for.
+    pub async fn linkable(&self, resource: ResourceId) -> Result<LinkView, ClientError> {
+        self.get(&format!("{}/{resource}/link", route::DIRECTORY)).await
+    }
+
+    /// Says that a flagged resource is who its object id names.
+    pub async fn link(&self, resource: ResourceId) -> Result<LinkView, ClientError> {
+        self.post(&format!("{}/{resource}/link", route::DIRECTORY), &()).await
     }
 
     /// Oldest first.

@@ -304,8 +304,29 @@ pub struct ForgetView {
     pub groups: Vec<String>,
     /// So many of these groups' grants let them in until now.
     pub grants: usize,
-    /// So many other resources claim the same object id: one that is left alone may become who it names.
+    /// So many other resources claim the same object id. One that is left alone stays flagged until an administrator
+    /// says that it is who the id names: [`LinkView`].
     pub other_claimants: usize,
+}
+
+/// A flagged resource of a user, and the person whom it stands for once an administrator says so.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LinkView {
+    pub resource: String,
+    pub connection: String,
+    /// As the resource has it.
+    pub user_name: String,
+    pub object_id: String,
+    /// The person of that object id.
+    pub user: String,
+    /// What they were called in the directory last.
+    pub was_called: String,
+    pub posix_name: Option<String>,
+    pub uid: Option<u32>,
+    /// Display names of the groups that the resource is in.
+    pub groups: Vec<String>,
+    /// So many of these groups' grants let the person in then.
+    pub grants: usize,
 }
 
 /// Users and groups as synced.

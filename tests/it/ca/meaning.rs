@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use reqwest::Method;
 use sallyport_entra_sim::Sim;
 use sallyport_protocol::ProblemCode;
+use sallyport_protocol::admin::UserView;
 use sallyport_tests::World;
 use sallyport_tests::world::Answer;
 use serde_json::{Value, json};
@@ -131,9 +132,16 @@ fn one_object_id_in_two_spellings_is_one_person_claimed_twice() -> Result<()> {
     Ok(())
 }
 
-/// Whichever of two claimants goes, the other one is who the object id names, in their groups, and the chain knows.
+/// The rows of everybody who was or is called so, without who is gone.
+fn here(world: &World, upn: &str) -> Result<Vec<UserView>> {
+    let people = world.wait(world.admin()?.users())?;
+    Ok(people.into_iter().filter(|person| person.user_name == upn && person.state != "gone").collect())
+}
+
+/// The first is who they always were. The second claimed what was another's, and the end of the first does not make it
+/// theirs: else a leaver's deletion would be a leaver's return.
 #[test]
-fn who_is_left_of_two_claimants_is_the_person() -> Result<()> {
+fn of_two_claimants_the_second_never_becomes_the_person_by_the_end_of_the_first() -> Result<()> {
     let world = World::new(&[], &[])?;
     for (name, goes) in [("first", 0_usize), ("second", 1)] {
         let oid = Sim::new_oid().to_string();
@@ -143,19 +151,48 @@ fn who_is_left_of_two_claimants_is_the_person() -> Result<()> {
                 "userName": upn(number), "active": true });
             id(&create(&world, "Users", &body)?)
         };
-        let both = [person(0)?, person(1)?];
         let team = group(&world, &format!("left-{name}"))?;
         world.ca.command(&["admin", "grant", "add", "--group", &team, "--tag", "env=left"])?.ok()?;
-        done(&patch(&world, &format!("/Groups/{team}"), &add(&both))?)?;
-        let leaves = format!("/Users/{}", both[goes]);
-        assert_eq!(world.scim(Method::DELETE, &leaves, None)?.status, 204);
-        let people = world.wait(world.admin()?.users())?;
-        let left: Vec<_> = people
-            .iter()
-            .filter(|person| person.user_name == upn(1 - goes) && person.state != "gone")
-            .map(|person| (person.state.as_str(), person.groups.len()))
-            .collect();
-        assert_eq!(left, [("active", 1)], "{name}");
+        let path = format!("/Groups/{team}");
+        let first = person(0)?;
+        done(&patch(&world, &path, &add(std::slice::from_ref(&first)))?)?;
+        let [before] = &here(&world, &upn(0))?[..] else { panic!("nobody, or more than one") };
+        let second = person(1)?;
+        done(&patch(&world, &path, &add(std::slice::from_ref(&second)))?)?;
+        let link = ["admin", "directory", "link", &second];
+        let refused = world.ca.command(&link)?.refused()?;
+        assert!(refused.contains(&format!("directory forget {first}")), "{refused}");
+
+        let both = [&first, &second];
+        assert_eq!(world.scim(Method::DELETE, &format!("/Users/{}", both[goes]), None)?.status, 204);
+        let [left] = &here(&world, &upn(1 - goes))?[..] else { panic!("nobody, or more than one") };
+        if goes == 1 {
+            assert_eq!((left.state.as_str(), &left.id, left.groups.len()), ("active", &before.id, 1));
+            continue;
+        }
+        for active in [false, true] {
+            done(&patch(&world, &format!("/Users/{second}"), &replace("active", &json!(active)))?)?;
+            let flagged = ("suspended".to_owned(), Some("link".to_owned()));
+            assert_eq!(state(&world, &upn(1))?, flagged);
+        }
+        assert_ne!(left.id, before.id);
+        assert_eq!((&left.posix_name, left.groups.len()), (&None, 1), "{left:?}");
+
+        // Until an administrator says so, who first sees what that means.
+        let shown: Value =
+            serde_json::from_str(&world.ca.command(&[&link[..], &["--format", "json"]].concat())?.ok()?)?;
+        assert_eq!((&shown["user"], &shown["was_called"]), (&json!(before.id), &json!(upn(0))));
+        assert_eq!((&shown["uid"], &shown["grants"]), (&json!(before.uid), &json!(1)));
+        assert_eq!(here(&world, &upn(1))?[0].id, left.id, "nothing was changed");
+        world.ca.command(&[&link[..], &["--yes"]].concat())?.ok()?;
+        let [now] = &here(&world, &upn(1))?[..] else { panic!("nobody, or more than one") };
+        assert_eq!((now.state.as_str(), &now.id, &now.uid), ("active", &before.id, &before.uid));
+        assert_eq!(now.groups.len(), 1, "with the groups of the resource");
+        let said = world.record()?;
+        let said = said.with("directory.user_linked", "resource", &second);
+        assert!(said[0]["detail"]["by"].as_str().is_some_and(|by| by.starts_with("uid ")), "{said:?}");
+        let refused = world.ca.command(&link)?.refused()?;
+        assert!(refused.contains("not flagged"), "{refused}");
     }
     world.ca.command(&["audit", "verify"])?.ok()?;
     Ok(())

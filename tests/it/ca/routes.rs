@@ -52,6 +52,7 @@ const ROUTES: &[(&str, &[&str], For)] = &[
     ("/api/v1/connections/{id}", &["DELETE", "PATCH"], For::Nobody),
     ("/api/v1/directory", &["GET"], For::Nobody),
     ("/api/v1/directory/{id}", &["DELETE", "GET"], For::Nobody),
+    ("/api/v1/directory/{id}/link", &["GET", "POST"], For::Nobody),
     ("/api/v1/doctor", &["GET"], For::Nobody),
     ("/api/v1/enroll-tokens", &["GET", "POST"], For::Nobody),
     ("/api/v1/enroll-tokens/{id}", &["DELETE"], For::Nobody),

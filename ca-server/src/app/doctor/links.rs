@@ -26,8 +26,11 @@ fn of(troubled: &Troubled) -> Vec<Finding> {
         findings.push(finding(CHECK, detail, MAPPING_REMEDY));
     }
     if troubled.flagged > 0 {
-        let detail = format!("{name}: {} users claim another object id than their own", troubled.flagged);
-        findings.push(warning(CHECK, detail, "sallyport-ca admin directory --state suspended names them"));
+        let detail = format!(
+            "{name}: {} users claim another object id than their own, or one that two claim",
+            troubled.flagged
+        );
+        findings.push(warning(CHECK, detail, "sallyport-ca admin directory --problems names them"));
     }
     if findings.is_empty() {
         findings.push(ok(CHECK, format!("{name}: everybody is known by their object id")));
