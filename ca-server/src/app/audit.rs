@@ -1,5 +1,6 @@
 //! The chain: folded, compared with the tables, exported.
 
+mod adoptions;
 mod directory;
 mod names;
 mod posix_groups;
@@ -13,6 +14,7 @@ use sallyport_protocol::admin::{AuditHead, AuditVerdict};
 use sallyport_store::{ReadTx, StoreError};
 use serde_json::Value;
 
+use self::adoptions::Adoptions;
 use self::directory::Directory;
 use self::names::Names;
 use super::revocation::base64;
@@ -55,6 +57,7 @@ struct Told {
     /// Of each grant: group, tags, sudo, and the POSIX groups that it gives.
     grants: BTreeMap<String, [String; 5]>,
     posix_groups: posix_groups::Pinned,
+    adoptions: Adoptions,
     directory: Directory,
     names: Names,
 }
@@ -83,6 +86,7 @@ fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
     compare_certificates(tx, told.certificates, &mut problems)?;
     compare_grants(tx, told.grants, &mut problems)?;
     told.posix_groups.compare(tx, &mut problems)?;
+    told.adoptions.compare(tx, &mut problems)?;
     told.directory.compare(tx, &mut problems)?;
     told.names.compare(tx, &mut problems)?;
     Ok((head, problems))
@@ -90,6 +94,7 @@ fn examine(tx: &dyn ReadTx) -> Result<(Head, Vec<String>), StoreError> {
 
 impl Told {
     fn hear(&mut self, event: &Event) {
+        self.adoptions.hear(event);
         self.directory.hear(event);
         self.posix_groups.hear(event);
         self.names.hear(event);

@@ -346,6 +346,11 @@ fn a_changed_store_does_not_verify() -> Result<()> {
     come_and_go(&world)?;
     let outsider = world.view(&world.stranger("admin-outsider")?.upn)?.id;
     let insider = world.view(&someone.upn)?.id;
+    for (local, more) in [("deploy-one", &[][..]), ("deploy-two", &[][..]), ("deploy-two", &["--remove"][..])]
+    {
+        let adopt = ["names", "adopt", local, "--user", &insider, "--host", "db*.corp.test"];
+        world.ca.command(&[&adopt[..], more].concat())?.ok()?;
+    }
     world.ca.stop()?;
     world.ca.command(&["audit", "verify"])?.ok()?;
 
@@ -371,6 +376,16 @@ fn a_changed_store_does_not_verify() -> Result<()> {
             "UPDATE people SET state = 'active', reason = NULL WHERE user_name LIKE 'admin-gone%'",
             "is active in the table and gone",
         ),
+        (
+            "UPDATE people SET object = '0a0a0a0a-1111-4222-8333-444455556666' WHERE user_name LIKE 'admin-changed%'",
+            "has the object id 0a0a0a0a-1111-4222-8333-444455556666 in the table and",
+        ),
+        (
+            "UPDATE people SET object = NULL WHERE user_name LIKE 'admin-outsider%'",
+            "has the object id none in the",
+        ),
+        ("UPDATE adoptions SET local = 'deploy-two'", "the account deploy-two on db*.corp.test is person"),
+        ("DELETE FROM adoptions", "in the chain and not in the table"),
         (INTRUDER, &outsider),
         (MASQUERADE, &outsider),
         ("DELETE FROM memberships", &insider),

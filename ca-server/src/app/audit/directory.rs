@@ -1,4 +1,5 @@
-//! People's states and who is in which group: what the chain tells of them, against the tables.
+//! People's states, whom of the directory they are linked to, and who is in which group: what the chain tells of them,
+//! against the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +16,12 @@ pub(super) struct Directory {
     members: BTreeMap<GroupId, BTreeSet<UserId>>,
 }
 
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug)]
 struct Standing {
     state: UserState,
     reason: Option<String>,
+    /// The object id, once there is a link.
+    object: Option<String>,
 }
 
 impl Directory {
@@ -26,9 +29,9 @@ impl Directory {
         match (event.name, event.user) {
             // Somebody who came back is known, and stands where they stood until told otherwise.
             (EventName::DirectoryUserCreated, Some(user)) => {
-                let new = Standing { state: UserState::Suspended, reason: None };
-                self.people.entry(user).or_insert(new);
+                self.standing(user);
             }
+            (EventName::DirectoryUserLinked, Some(user)) => self.linked(user, event),
             (EventName::DirectoryUserResumed, Some(user)) => self.moved(user, UserState::Active, event),
             (EventName::DirectoryConflict, Some(user)) => self.moved(user, UserState::Conflict, event),
             (EventName::DirectoryUserDeleted, Some(user)) => self.moved(user, UserState::Gone, event),
@@ -52,9 +55,23 @@ impl Directory {
         }
     }
 
+    fn standing(&mut self, user: UserId) -> &mut Standing {
+        let new = Standing { state: UserState::Suspended, reason: None, object: None };
+        self.people.entry(user).or_insert(new)
+    }
+
+    /// The event of the state that follows from a first link tells of the link too.
     fn moved(&mut self, user: UserId, state: UserState, event: &Event) {
         let reason = event.detail.get("reason").and_then(Value::as_str).map(str::to_owned);
-        self.people.insert(user, Standing { state, reason });
+        let standing = self.standing(user);
+        (standing.state, standing.reason) = (state, reason);
+        self.linked(user, event);
+    }
+
+    fn linked(&mut self, user: UserId, event: &Event) {
+        if let Some(object) = event.detail.get("object_id").and_then(Value::as_str) {
+            self.standing(user).object = Some(object.to_owned());
+        }
     }
 
     /// Adds what differs to `problems`.
@@ -66,18 +83,21 @@ impl Directory {
     fn compare_people(&mut self, tx: &dyn ReadTx, problems: &mut Vec<String>) -> Result<(), StoreError> {
         for person in tx.people()? {
             let id = person.id;
+            let Some(said) = self.people.remove(&id) else {
+                problems.push(format!("person {id} stands in the table and not in the chain"));
+                continue;
+            };
             let found = Standing {
                 state: person.state,
                 reason: person.reason.map(|reason| reason.as_str().to_owned()),
+                object: person.object.map(|object| object.to_string()),
             };
-            match self.people.remove(&id) {
-                None => problems.push(format!("person {id} stands in the table and not in the chain")),
-                Some(said) if said != found => problems.push(format!(
-                    "person {id} is {} in the table and {} in the chain",
-                    found.to_text(),
-                    said.to_text()
-                )),
-                Some(_) => {}
+            let compared =
+                [("is", found.state(), said.state()), ("has the object id", found.object(), said.object())];
+            for (what, found, said) in compared {
+                if found != said {
+                    problems.push(format!("person {id} {what} {found} in the table and {said} in the chain"));
+                }
             }
         }
         let missing = self.people.keys();
@@ -111,9 +131,13 @@ impl Directory {
 }
 
 impl Standing {
-    fn to_text(&self) -> String {
-        let state = self.state.as_str();
-        self.reason.as_ref().map_or_else(|| state.to_owned(), |reason| format!("{state} ({reason})"))
+    fn state(&self) -> String {
+        let reason = self.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        format!("{}{reason}", self.state.as_str())
+    }
+
+    fn object(&self) -> String {
+        self.object.clone().unwrap_or_else(|| "none".to_owned())
     }
 }
 
