@@ -10,6 +10,7 @@ mod expressions;
 mod flows;
 mod full_disk;
 mod groups;
+mod interrupted;
 mod issuers;
 mod keys_and_proofs;
 mod kills;

@@ -10,6 +10,7 @@ use sallyport_store::{ConnectionRow, CredentialKind, ReadTx, ScimTokenRow, Store
 use super::access::ACCESS_PREFIX;
 use super::hash;
 use crate::app::{App, AppError};
+use crate::log::Chain;
 
 /// How coarsely a use is kept: a write a request would be a waste.
 const USE_STEP: SignedDuration = SignedDuration::from_mins(5);
@@ -96,7 +97,7 @@ impl App {
         // Fine enough for the silence that is looked for.
         let step = USE_STEP.min(self.config().scim.silent_after / 4);
         if is_due(credential.last_used_at, now, step) || is_due(connection.last_request_at, now, step) {
-            self.note_use(credential.id, now).await?;
+            self.note_use(credential.id, now).await;
         }
         Ok(Ok((ScimConnection { tenant: connection.tenant }, connection.name)))
     }
@@ -136,8 +137,16 @@ impl App {
         Ok(judged)
     }
 
+    /// A note for administrators that the database has no room for, or the queue, turns nobody away who may read; the
+    /// next request makes it.
+    async fn note_use(&self, id: ScimTokenId, now: Timestamp) {
+        if let Err(error) = self.write_use(id, now).await {
+            tracing::warn!(error = %Chain(&error), "the use of a credential could not be noted");
+        }
+    }
+
     /// What the rows say then, not what was read: they may have been changed meanwhile, and a use undoes nothing.
-    async fn note_use(&self, id: ScimTokenId, now: Timestamp) -> Result<(), AppError> {
+    async fn write_use(&self, id: ScimTokenId, now: Timestamp) -> Result<(), AppError> {
         self.store()
             .write(move |tx| {
                 let Some(row) = tx.scim_token_by_id(id)? else { return Ok(()) };

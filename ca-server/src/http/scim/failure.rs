@@ -13,8 +13,10 @@ use crate::http::Failure;
 use crate::log::Chain;
 use crate::serve::Unreadable;
 
-/// What a client waits when the store has no room.
+/// What a client waits when the store has no room in its queue, and when it cannot write or read at all: a full disk is
+/// not empty in seconds.
 const BUSY_SECONDS: u64 = 5;
+const UNAVAILABLE_SECONDS: u64 = 30;
 
 /// A SCIM refusal (RFC 7644, section 3.12).
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub enum ScimFailure {
     Scim(ScimError),
     TooLarge,
     Turned(Turned),
+    /// The database fails, which says nothing about the request.
+    Unavailable,
     Unreadable(Unreadable),
 }
 
@@ -46,6 +50,10 @@ impl From<DirectoryError> for ScimFailure {
             DirectoryError::Noted(error) => Self::Noted(error),
             DirectoryError::Scim(error) => Self::Scim(error),
             DirectoryError::Store(StoreError::Busy) => Self::Busy,
+            DirectoryError::Store(source @ (StoreError::Closed | StoreError::Database(_))) => {
+                tracing::error!(error = %Chain(&source), "a SCIM request found the database failing");
+                Self::Unavailable
+            }
             DirectoryError::Store(source) => Self::internal(&source),
         }
     }
@@ -110,6 +118,7 @@ impl ScimFailure {
             Self::Turned(Turned::TooMany { .. }) => {
                 plain(429, "too many wrong credentials came from this address; try again")
             }
+            Self::Unavailable => plain(503, "the server's database fails; try again"),
             // One sentence for all: a stranger learns nothing about a credential.
             Self::Turned(_) => plain(
                 401,
@@ -130,6 +139,7 @@ impl ScimFailure {
             Self::Busy => Some(BUSY_SECONDS),
             Self::Other(failure) => failure.retry_after(),
             Self::Turned(Turned::TooMany { seconds }) => Some(*seconds),
+            Self::Unavailable => Some(UNAVAILABLE_SECONDS),
             _ => None,
         }
     }
@@ -137,7 +147,12 @@ impl ScimFailure {
     /// What the provisioning log has yet to hear of.
     fn untold(&self, scim_type: Option<&'static str>, detail: &str) -> Option<Untold> {
         let told = match self {
-            Self::Busy | Self::Internal | Self::Other(_) | Self::Scim(_) | Self::TooLarge => false,
+            Self::Busy
+            | Self::Internal
+            | Self::Other(_)
+            | Self::Scim(_)
+            | Self::TooLarge
+            | Self::Unavailable => false,
             Self::FilteredDiscovery
             | Self::MethodNotAllowed
             | Self::NotImplemented
@@ -164,6 +179,7 @@ impl ScimFailure {
             Self::Other(failure) => failure.code().as_str(),
             Self::TooLarge => "too large",
             Self::Turned(turned) => turned.as_str(),
+            Self::Unavailable => "the database fails",
             Self::Unreadable(Unreadable::Space) => "a space in the address",
             Self::Unreadable(Unreadable::TooLong) => "the address is too long",
         }

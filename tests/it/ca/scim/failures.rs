@@ -33,7 +33,8 @@ fn what_failed_for_a_reason_of_ours_is_in_the_log_once_there_is_room() -> Result
         let title = format!("{number}{}", "x".repeat(100_000));
         let answer = patch(&world, &path, &json!([{ "op": "Replace", "path": "title", "value": title }]))?;
         if answer.status != 200 {
-            assert_refused(&answer, 500, None)?;
+            assert_refused(&answer, 503, None)?;
+            ensure!(answer.headers.contains_key("retry-after"), "when to come again");
             failed += 1;
         }
         if failed == FAILURES {
@@ -55,7 +56,7 @@ fn what_failed_for_a_reason_of_ours_is_in_the_log_once_there_is_room() -> Result
     })?;
     ensure!(events.len() <= FAILURES, "{events:?}");
     for event in &events {
-        assert_eq!((&event["status"], &event["operation"]), (&json!(500), &json!("update")), "{event}");
+        assert_eq!((&event["status"], &event["operation"]), (&json!(503), &json!("update")), "{event}");
         assert_eq!(
             (&event["category"], &event["name"]),
             (&json!("SCIM-SYNC"), &json!("failures.mara@contoso.test"))
