@@ -28,6 +28,12 @@ pub(crate) struct Crowd {
     pub(crate) small: String,
     pub(crate) group: String,
     pub(crate) newcomer: String,
+    pub(crate) ungranted: Both,
+}
+
+/// What one member costs in the small group, and in the large one.
+#[derive(Default)]
+pub(crate) struct Both {
     pub(crate) few: Waits,
     pub(crate) many: Waits,
 }
@@ -39,19 +45,9 @@ pub(crate) fn measure(stage: &Stage, members: usize) -> Result<Crowd> {
         let (newcomer, people) = people.split_last().context("nobody is there")?;
         let few = scim.group("few", people.get(..FEW).unwrap_or_default()).await?;
         let many = scim.group("many", people).await?;
-        let (mut of_few, mut of_many) = (Waits::default(), Waits::default());
-        for _ in 0..TURNS {
-            for (group, waits) in [(&few, &mut of_few), (&many, &mut of_many)] {
-                waits.add.push(scim.change(group, "Add", std::slice::from_ref(newcomer)).await?);
-                waits.remove.push(scim.change(group, "Remove", std::slice::from_ref(newcomer)).await?);
-            }
-        }
-        for waits in [&mut of_few, &mut of_many] {
-            waits.add.sort_unstable();
-            waits.remove.sort_unstable();
-        }
         let (members, newcomer) = (people.len(), newcomer.clone());
-        Ok(Crowd { members, small: few, group: many, newcomer, few: of_few, many: of_many })
+        let ungranted = scim.one_member(&newcomer, [&few, &many]).await?;
+        Ok(Crowd { members, small: few, group: many, newcomer, ungranted })
     })
 }
 
@@ -102,6 +98,27 @@ impl Scim {
             self.change(&id, "Add", some).await?;
         }
         Ok(id)
+    }
+
+    /// Has somebody join and leave the two groups by turns.
+    pub(crate) async fn one_member(&self, newcomer: &String, groups: [&str; 2]) -> Result<Both> {
+        let mut both = Both::default();
+        let [few, many] = groups;
+        for _ in 0..TURNS {
+            for (group, waits) in [(few, &mut both.few), (many, &mut both.many)] {
+                waits.add.push(self.change(group, "Add", std::slice::from_ref(newcomer)).await?);
+                waits.remove.push(self.change(group, "Remove", std::slice::from_ref(newcomer)).await?);
+            }
+        }
+        for waits in [&mut both.few, &mut both.many] {
+            waits.add.sort_unstable();
+            waits.remove.sort_unstable();
+        }
+        Ok(both)
+    }
+
+    pub(crate) async fn delete(&self, group: &str) -> Result<()> {
+        self.call(Method::DELETE, &format!("/Groups/{group}"), None).await.map(drop)
     }
 
     pub(crate) async fn change(&self, group: &str, op: &str, members: &[String]) -> Result<Duration> {

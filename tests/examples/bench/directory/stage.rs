@@ -47,13 +47,25 @@ impl Stage {
         let line = ca.wait_for_line("listening on http://", START)?;
         let address = line.rsplit('/').next().context("no address")?.parse()?;
         let mut stage = Self { sim, ca, address, token: String::new(), runtime, folder };
-        let mut create = stage.command(&["scim-token", "create", "--name", "bench"])?;
-        command::run(&mut create)?.ok()?.trim().clone_into(&mut stage.token);
+        stage.token = stage.run(&["scim-token", "create", "--name", "bench"])?;
         Ok(stage)
     }
 
-    /// A command of the CA, for which it may take a while.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Result<Command> {
+    /// A command of the CA, for which it may take a while; what it prints.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<String> {
+        command::run(&mut self.command(arguments)?)?.ok()
+    }
+
+    /// Whether members of a group have yet to be looked at.
+    pub(crate) fn is_settling(&self) -> Result<bool> {
+        let store = rusqlite::Connection::open_with_flags(
+            self.folder.path().join("ca/sallyport.db"),
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
+        )?;
+        Ok(store.query_row("SELECT EXISTS (SELECT 1 FROM unsettled_groups)", [], |row| row.get(0))?)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut ca = process::command(bin("sallyport-ca")?);
         ca.args(arguments).arg("--config").arg(config(&self.folder));
         Ok(ca)
