@@ -1,16 +1,17 @@
 //! The mapping room: whatever the bytes are, nothing panics, and what is promised of every expression holds.
 
-use sallyport_mapping::{AttributeMap, Expression, NameMapping, Value, limits};
+use sallyport_mapping::{AttributeMap, Expression, NameMapping, Problem, Value, limits};
 
 /// An expression: an error has its place inside; what parses prints what parses to the same; evaluating twice gives
 /// the same, within the budgets; and what may decide names gives a text.
 pub fn expression(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
     let attributes = attributes();
-    let parsed = match Expression::parse(text) {
+    let parsed = match Expression::parse_bytes(data) {
         Ok(parsed) => parsed,
         Err(error) => {
-            assert!(error.place().offset <= text.len());
+            assert!(error.place().offset <= data.len());
+            let text = std::str::from_utf8(data);
+            assert_eq!(text.is_err(), *error.problem() == Problem::NotText, "{error}");
             assert_eq!(error.caret().lines().count(), 2, "{error}");
             return;
         }
@@ -34,7 +35,7 @@ pub fn expression(data: &[u8]) {
 
 /// A regular expression, a text and a replacement, each on a line: refused, or done within the budgets.
 pub fn pattern(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(3, '\n');
     let [pattern, source, new] = [(); 3].map(|()| lines.next().unwrap_or_default());
     let quoted = pattern.replace('\\', "\\\\").replace('"', "\\\"");

@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -88,7 +89,7 @@ pub enum Names {
 #[derive(Args, Debug)]
 pub struct NamesEval {
     /// As in Entra's portal: `ToLower([userPrincipalName])`.
-    pub expression: String,
+    pub expression: OsString,
     /// An attribute of the person; given several times, or as a JSON list, it has several values.
     #[arg(long, env = "SALLYPORT_ATTR", value_name = "NAME=VALUE")]
     pub attr: Vec<String>,

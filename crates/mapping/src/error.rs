@@ -98,6 +98,8 @@ pub enum Problem {
     ExpressionTooLong,
     #[error("there is no expression here")]
     Empty,
+    #[error("an expression is UTF-8 text, and from here on this is none")]
+    NotText,
     #[error("calls stand in one another {} deep at most", limits::NESTING)]
     TooDeep,
     #[error("`{0}` means nothing here")]

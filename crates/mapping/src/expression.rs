@@ -4,7 +4,7 @@ use std::str::FromStr;
 use crate::ast::{Kind, Node};
 use crate::attributes::Attributes;
 use crate::check;
-use crate::error::MappingError;
+use crate::error::{Fault, MappingError, Problem};
 use crate::eval;
 use crate::parser;
 use crate::value::Value;
@@ -23,6 +23,21 @@ impl Expression {
     pub fn parse(source: &str) -> Result<Self, MappingError> {
         let root = parser::parse(source).map_err(|fault| fault.in_source(source))?;
         Ok(Self { source: source.to_owned(), root })
+    }
+
+    /// As [`Self::parse`], of whatever somebody was handed.
+    ///
+    /// # Errors
+    /// [`Problem::NotText`] where the bytes cease to be UTF-8; else as [`Self::parse`].
+    pub fn parse_bytes(source: &[u8]) -> Result<Self, MappingError> {
+        match std::str::from_utf8(source) {
+            Ok(source) => Self::parse(source),
+            Err(error) => {
+                // Up to there the two are the same, so the place is.
+                let fault = Fault::new(error.valid_up_to(), Problem::NotText);
+                Err(fault.in_source(&String::from_utf8_lossy(source)))
+            }
+        }
     }
 
     /// The value for these attributes: a function of nothing else.

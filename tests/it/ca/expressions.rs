@@ -1,5 +1,8 @@
 //! `sallyport-ca names eval`: a value on stdout, or an error with its place and exit 1. It needs no CA.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
 use anyhow::{Context as _, Result};
 use sallyport_tests::bin;
 use sallyport_tests::command::{self, Outcome};
@@ -51,6 +54,10 @@ fn an_error_has_its_place_and_a_caret() -> Result<()> {
     assert!(unknown.stdout.is_empty());
     let expected = "error: at character 9: there is no function Fooo\n  ToLower(Fooo([a]), )\n          ^\n";
     assert_eq!(unknown.stderr, expected);
+    let bytes = OsStr::from_bytes(b"ToLower([\xffa])");
+    let no_text = command::run(command::limited(bin("sallyport-ca")?).args(["names", "eval"]).arg(bytes))?;
+    assert_eq!(no_text.status.code(), Some(1));
+    assert!(no_text.stderr.contains("at character 10: an expression is UTF-8 text"), "{no_text}");
     let late = eval(&["Item([a], 3)", "--attr", "a=x"])?.refused()?;
     assert!(late.contains("at character 11: the list has 1 items, and item 3 is asked for"), "{late}");
     let catastrophic =

@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sallyport_domain::{PosixName, RequestId, Serial, SessionId, UserId, UserState};
-use sallyport_protocol::names::{ApproveNames, AssignName, ReleaseName};
+use sallyport_protocol::names::{ApproveNames, AssignName, NameIssueKind, ReleaseName};
 use sallyport_store::{
     CertificateKind, CertificateRow, LedgerRow, LoginKind, PersonRow, SessionRow, StoreError,
 };
 
-use super::storm::{Known, Storm};
+use super::storm::{Known, Storm, body};
 use crate::app::AppError;
 
 /// Somebody of the first tenant whom a grant reaches, or none.
@@ -161,4 +161,40 @@ async fn a_stored_name_that_the_rule_forbids_by_now_is_not_put_in_force() {
     storm.join(std::slice::from_ref(&known)).await;
     let after = person(&storm, &known).await;
     assert_eq!((after.posix_name, after.state), (None, UserState::Conflict));
+}
+
+/// The first has the number when the directory gives it to a second: both are listed, and nobody is changed.
+#[tokio::test]
+async fn whoever_has_a_number_that_is_handed_out_again_keeps_it_and_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storm = Storm::brew(folder.path()).await;
+    let app = storm.app.clone();
+    let mut arrived = Vec::new();
+    for (object, upn) in [(1, "first@x.test"), (2, "second@x.test"), (3, "third@x.test")] {
+        let object = format!("00000000-0000-4000-8000-{object:012x}");
+        let body = body(&object, upn, Some(54_321));
+        let created = app.create_user(storm.tenants[0], app.new_request_id(), body).await.unwrap();
+        let known = Known { tenant: 0, id: created.id, object, upn: upn.to_owned() };
+        storm.join(std::slice::from_ref(&known)).await;
+        arrived.push(known);
+    }
+    let [first, second, third] = [&arrived[0], &arrived[1], &arrived[2]];
+    let holder = person(&storm, first).await;
+    let (name, number) = (named("first"), 54_321.try_into().unwrap());
+    let pins = (Some(name), Some(number), Some(number), UserState::Active);
+    assert_eq!((holder.posix_name, holder.uid, holder.gid, holder.state), pins);
+    for other in [second, third] {
+        let other = person(&storm, other).await;
+        assert_eq!((other.posix_name, other.uid, other.state), (None, None, UserState::Conflict));
+    }
+    let listed = app.name_issues().await.unwrap();
+    let of = |known: &Known| {
+        let issue = listed.iter().find(|issue| issue.subject == known.object).unwrap();
+        (issue.kind, issue.uid, issue.with.clone())
+    };
+    let objects = |known: [&Known; 2]| known.map(|known| known.object.clone()).to_vec();
+    assert_eq!(of(first), (NameIssueKind::Number, Some(54_321), objects([second, third])));
+    assert_eq!(of(second), (NameIssueKind::Conflict, None, objects([first, third])));
+    assert_eq!(of(third), (NameIssueKind::Conflict, None, objects([first, second])));
+    assert_eq!(listed.len(), 3);
 }

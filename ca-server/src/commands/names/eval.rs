@@ -18,7 +18,8 @@ pub(super) fn run(asked: &NamesEval) -> anyhow::Result<()> {
         Some(person) => person,
         None => &given,
     };
-    let expression = Expression::parse(&asked.expression).map_err(|error| positioned(&error))?;
+    let expression =
+        Expression::parse_bytes(asked.expression.as_encoded_bytes()).map_err(|error| positioned(&error))?;
     for doubt in expression.doubts() {
         eprintln!("warning: {}", positioned(&doubt));
     }

@@ -28,6 +28,8 @@ fn a_name_is_one_text_and_reads_an_attribute() {
     for list in [
         r#"Split([mail], "@")"#,
         "RemoveDuplicates([proxyAddresses])",
+        "AppRoleAssignmentsComplex([appRoleAssignments])",
+        "AssertiveAppRoleAssignmentsComplex([appRoleAssignments])",
         r#"IIF([a]="b",[mail],Split([mail],"@"))"#,
         r#"Switch([a],Split([mail],"@"),"k","v")"#,
         "Coalesce([a], RemoveDuplicates([b]))",

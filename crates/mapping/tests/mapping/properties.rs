@@ -1,6 +1,7 @@
 //! What holds for every input.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use sallyport_mapping::{AttributeMap, Expression, Function, Value, limits};
 
 /// Expressions that parse as far as calls and arguments go, most of them with the right number of arguments.
@@ -9,6 +10,7 @@ fn expression() -> impl Strategy<Value = String> {
         4 => "[a-d]".prop_map(|name| format!("[{name}]")),
         3 => "[a-zA-Z0-9@. \\\\\"+*()é😀-]{0,8}".prop_map(|text| quoted(&text)),
         2 => (-3_i64..12).prop_map(|number| number.to_string()),
+        1 => any::<u32>().prop_map(|number| format!("&H{number:X}")),
         1 => Just(String::new()),
         1 => prop_oneof![
             Just("\"2024-02-29T10:00:00+01:00\"".to_owned()),
@@ -20,9 +22,40 @@ fn expression() -> impl Strategy<Value = String> {
     ];
     let functions: Vec<Function> = Function::all().collect();
     leaf.prop_recursive(4, 40, 7, move |inner| {
-        (prop::sample::select(functions.clone()), prop::collection::vec(inner, 0..8))
-            .prop_map(|(function, arguments)| format!("{}({})", function.name(), arguments.join(", ")))
+        let operator = prop::sample::select(vec!["=", "<>", ">", ">=", "<", "<="]);
+        let compared = (inner.clone(), operator, inner.clone())
+            .prop_map(|(left, operator, right)| format!("{left} {operator}{right}"));
+        let compare_type = prop::sample::select(vec!["vbTextCompare", "vbBinaryCompare"]);
+        prop_oneof![
+            8 => (prop::sample::select(functions.clone()), prop::collection::vec(inner.clone(), 0..8))
+                .prop_map(|(function, arguments)| format!("{}({})", function.name(), arguments.join(", "))),
+            1 => compared.clone().prop_map(|compared| format!("CBool({compared})")),
+            1 => (compared, inner.clone(), inner.clone())
+                .prop_map(|(condition, yes, no)| format!("IIF({condition}, {yes}, {no})")),
+            1 => (inner.clone(), inner, 1_u8..4, compare_type)
+                .prop_map(|(text, part, start, how)| format!("InStr({text}, {part}, {start}, {how})")),
+        ]
     })
+}
+
+/// What is generated has all of the grammar in it, and most of that gets past the parser often enough.
+#[test]
+fn everything_of_the_grammar_is_tried() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut tried: Vec<Expression> = Vec::new();
+    for _ in 0..3_000 {
+        let text = expression().new_tree(&mut runner).expect("a tree").current();
+        tried.extend(Expression::parse(&text));
+    }
+    let with = |part: &str| tried.iter().filter(|it| it.source().contains(part)).count();
+    for part in
+        [" =", " <>", " >", " >=", " <", " <=", "&H", "vbTextCompare", "vbBinaryCompare", "IIF(", "CBool("]
+    {
+        assert!(with(part) >= 5, "{part} parsed {} times of {}", with(part), tried.len());
+    }
+    let attributes = AttributeMap::from_iter([("a", "Mara"), ("b", "7"), ("c", "x y"), ("d", "")]);
+    let valued = tried.iter().filter(|it| it.evaluate(&attributes).is_ok()).count();
+    assert!(valued * 3 > tried.len(), "{valued} of {} have a value", tried.len());
 }
 
 fn quoted(text: &str) -> String {

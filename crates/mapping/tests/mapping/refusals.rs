@@ -168,6 +168,21 @@ fn case_that_depends_on_the_server_is_refused() {
 }
 
 #[test]
+fn bytes_that_are_no_text_are_refused_where_they_begin() {
+    for (bytes, place, caret) in [
+        (&b"\xff"[..], 1, "\u{fffd}\n^"),
+        (b"ToLower([a\xe4])", 11, "ToLower([a\u{fffd}])\n          ^"),
+        ("é\u{1f600}".as_bytes().split_last().expect("a byte").1, 2, "é\u{fffd}\n ^"),
+    ] {
+        let error = Expression::parse_bytes(bytes).expect_err("no text");
+        assert_eq!(*error.problem(), Problem::NotText);
+        assert_eq!((error.place().column, error.caret().as_str()), (place, caret), "{error}");
+    }
+    let text = "ToLower([a])";
+    assert_eq!(Expression::parse_bytes(text.as_bytes()), Expression::parse(text));
+}
+
+#[test]
 fn a_caret_stands_under_the_place() {
     let error = refusal("ToLower(\n\tFoo([a]), )");
     assert_eq!(error.to_string(), "at line 2, character 2: there is no function Foo");
