@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use rand::Rng;
 use rand::seq::index::sample;
 use rand::seq::{IteratorRandom, SliceRandom};
-use sallyport_domain::{Generation, HostPattern, PosixName, Uid, UserId};
+use sallyport_domain::{Generation, GrantId, HostPattern, PosixName, Uid, UserId};
+use sallyport_protocol::admin::AddGrant;
 use sallyport_protocol::names::{
     AdoptAccount, ApplyExpression, ApproveNames, AssignName, NameOf, ReleaseName,
 };
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 
 use super::model::Model;
 use super::names;
-use super::stage::{Known, Storm, TENANTS, decided, numbers, patch, written};
+use super::stage::{Known, Storm, TENANTS, decided, numbers, patch, prod, written};
 use crate::app::{App, AuthenticatedHost};
 
 /// What an administrator does.
@@ -37,6 +38,11 @@ enum Decision {
     Disown {
         local: PosixName,
         hosts: HostPattern,
+    },
+    /// A managed POSIX group of that name, to a group of a directory; taken back at once. The name stays a group's.
+    Group {
+        to: String,
+        name: PosixName,
     },
 }
 
@@ -60,6 +66,7 @@ impl Storm {
         }
         self.living.extend(created);
         self.report(model).await;
+        self.found(model).await;
         self.mingle(model, batch).await;
         let again = self.turn_over(batch / 4).await;
         self.join(&again).await;
@@ -68,6 +75,24 @@ impl Storm {
         self.too_late(model).await;
         model.follow(&self.app).await;
         self.no_wish_was_passed_over(model, &wishes).await;
+    }
+
+    /// Groups that hosts get from here, by grants to whom something is granted already; the oldest such grant ends.
+    async fn found(&mut self, model: &mut Model) {
+        for circle in 0..TENANTS.len() {
+            let Ok(name) = names::typed(&mut self.rng).parse() else { continue };
+            self.operations += 1;
+            match give(&self.app, &self.circles[circle].id.to_string(), name).await {
+                Some(grant) => self.grouping.push_back(grant),
+                None => model.count("group refused"),
+            }
+        }
+        while self.grouping.len() > 2 * TENANTS.len() {
+            if let Some(oldest) = self.grouping.pop_front() {
+                self.app.remove_grant(self.app.new_request_id(), oldest).await.unwrap();
+                self.operations += 1;
+            }
+        }
     }
 
     /// Renames, suspensions and decisions, all at once.
@@ -133,7 +158,12 @@ impl Storm {
             .filter(|_| rng.gen_bool(0.5))
             .and_then(|names| names.iter().choose(rng).cloned());
         let local = local.unwrap_or_else(|| names::typed(rng));
-        match rng.gen_range(0..16) {
+        let circle = &self.circles[rng.gen_range(0..TENANTS.len())];
+        match rng.gen_range(0..17) {
+            16 => match local.parse() {
+                Ok(name) => Decision::Group { to: circle.id.to_string(), name },
+                Err(_) => Decision::Keep,
+            },
             0 | 1 => Decision::Keep,
             2 => Decision::Approve,
             3 => Decision::Assign("root".to_owned()),
@@ -299,7 +329,23 @@ async fn decide(app: App, user: UserId, decision: Decision) {
             let ask = AdoptAccount { user, local, hosts };
             decided(app.disown_account(request, ask).await);
         }
+        Decision::Group { to, name } => {
+            if let Some(grant) = give(&app, &to, name).await {
+                app.remove_grant(app.new_request_id(), grant).await.unwrap();
+            }
+        }
     }
+}
+
+/// Gives a managed POSIX group.
+async fn give(app: &App, to: &str, name: PosixName) -> Option<GrantId> {
+    let ask = AddGrant {
+        group: to.to_owned(),
+        tags: prod(),
+        posix_groups: BTreeSet::from([name]),
+        ..AddGrant::default()
+    };
+    decided(app.add_grant(app.new_request_id(), ask).await).map(|grant| grant.id)
 }
 
 async fn release(app: App, user: String, name: String, how: Release, heir: bool) {

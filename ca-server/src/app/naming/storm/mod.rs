@@ -85,7 +85,7 @@ fn progress(people: usize, what: &str) {
 }
 
 /// What has to have happened, or the storm proved nothing.
-const HAPPENED: [&str; 23] = [
+const HAPPENED: [&str; 27] = [
     "pinned",
     "renamed",
     "assigned before a grant",
@@ -109,6 +109,10 @@ const HAPPENED: [&str; 23] = [
     "retired",
     "applied",
     "snapshots",
+    "group made",
+    "group refused",
+    "group in a snapshot",
+    "member in a snapshot",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

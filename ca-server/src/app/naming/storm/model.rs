@@ -27,6 +27,9 @@ pub(super) struct Model {
     before: HashMap<String, UserId>,
     /// Whose a number is, for ever.
     pub(super) ids: HashMap<u32, UserId>,
+    /// Managed POSIX groups and their gids, for ever.
+    groups: HashMap<String, u32>,
+    gids: HashMap<u32, String>,
     calls: HashMap<UserId, String>,
     pinned: HashMap<UserId, (u32, u32)>,
     gone: HashSet<UserId>,
@@ -40,6 +43,8 @@ pub(super) struct Model {
     pub(super) adoptions: BTreeSet<(UserId, String, String)>,
     /// Who was given which number lately.
     pub(super) numbered: Vec<(UserId, u32)>,
+    /// Which gids groups were given lately.
+    pub(super) grouped: Vec<u32>,
     /// Names that were left, for whoever wants to free them.
     pub(super) left: Vec<String>,
     /// And those of people who are gone.
@@ -90,11 +95,14 @@ impl Model {
     }
 
     fn hear(&mut self, event: &Event) {
-        let Some(user) = event.user else { return };
         let text = |key: &str| event.detail.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let number = |key: &str| u32::try_from(event.detail[key].as_u64().unwrap()).unwrap();
+        if event.name == EventName::PosixGroupPinned {
+            self.makes(&text("name"), number("gid"));
+        }
+        let Some(user) = event.user else { return };
         match event.name {
             EventName::NamePinned => {
-                let number = |key: &str| u32::try_from(event.detail[key].as_u64().unwrap()).unwrap();
                 self.pins(user, &text("name"), number("uid"), number("gid"));
             }
             EventName::NameRenamed => {
@@ -173,16 +181,36 @@ impl Model {
             let holder = *self.ids.entry(number).or_insert(user);
             assert_eq!(holder, user, "{number} changed hands");
             self.numbered.push((user, number));
-            let local = self.reports.iter().find(|(_, (_, ids))| ids.contains(&number));
-            assert!(local.is_none(), "{number} was given to {user} and is local: {local:?}");
+            self.is_no_hosts(number);
+            assert!(!self.gids.contains_key(&number), "{number} is a group's, and was given to {user}");
         }
         self.pinned.insert(user, (uid, gid));
+    }
+
+    /// A group that hosts get: its name is no person's and no host's, and neither is its number.
+    fn makes(&mut self, name: &str, gid: u32) {
+        self.count("group made");
+        let (holder, other) = (self.names.get(name), self.ids.get(&gid));
+        assert!(holder.is_none() && other.is_none(), "{name} ({gid}) is {holder:?}'s or {other:?}'s");
+        let local = self.reports.iter().find(|(_, (names, _))| names.contains(name));
+        assert!(local.is_none(), "{name} became a group and is local: {local:?}");
+        self.is_no_hosts(gid);
+        assert!(gid >= 1000 && !NEVER.contains(&name), "{name} {gid}");
+        assert_eq!(self.groups.insert(name.to_owned(), gid), None, "{name} was made twice");
+        assert_eq!(self.gids.insert(gid, name.to_owned()), None, "{gid} is of two groups");
+        self.grouped.push(gid);
+    }
+
+    fn is_no_hosts(&self, number: u32) {
+        let local = self.reports.iter().find(|(_, (_, ids))| ids.contains(&number));
+        assert!(local.is_none(), "{number} was given away and is local: {local:?}");
     }
 
     /// A name becomes somebody's: nobody else's, no host's, and such a one as people may have.
     fn takes(&mut self, user: UserId, name: &str) {
         let holder = *self.names.entry(name.to_owned()).or_insert(user);
         assert_eq!(holder, user, "{name} changed hands");
+        assert!(!self.groups.contains_key(name), "{name} is a group's, and became {user}'s");
         if self.before.get(name).is_some_and(|before| *before != user) {
             self.before.remove(name);
             self.count("passed on after a release");
@@ -225,9 +253,12 @@ impl Model {
         let read = app.store().read(move |tx| {
             let holders: Result<Vec<_>, StoreError> =
                 numbers.into_iter().map(|n| Ok((n, tx.holder_of_id(Uid::try_from(n).unwrap())?))).collect();
-            Ok::<_, StoreError>((tx.people()?, tx.names()?, holders?))
+            Ok::<_, StoreError>((tx.people()?, tx.names()?, holders?, tx.posix_groups()?))
         });
-        let (people, names, holders) = read.await.unwrap();
+        let (people, names, holders, groups) = read.await.unwrap();
+        let groups: HashMap<String, u32> =
+            groups.into_iter().map(|row| (row.name.to_string(), row.gid.value())).collect();
+        assert!(groups == self.groups, "the ledger of groups says otherwise than the record");
         for person in &people {
             self.meet(person);
         }
@@ -266,12 +297,21 @@ impl Model {
         assert_eq!(told.len(), content.accounts.len(), "somebody is told twice");
         let strangers: Vec<_> = told.symmetric_difference(entering).collect();
         assert!(strangers.is_empty(), "{name} was told otherwise of {strangers:?}");
+        for group in &content.posix_groups {
+            assert_eq!(self.groups.get(group.name.as_str()), Some(&group.gid.value()), "{group:?}");
+            self.count("group in a snapshot");
+        }
         let (mut names, mut ids) = (HashSet::new(), HashSet::new());
         for account in &content.accounts {
             assert_eq!(self.calls.get(&account.user).map(String::as_str), Some(account.name.as_str()));
             let numbers = (account.uid.value(), account.gid().value());
             assert_eq!(self.pinned.get(&account.user), Some(&numbers));
             assert!(names.insert(account.name.clone()) && ids.insert(numbers.0), "twice: {account:?}");
+            for group in &account.groups.managed {
+                let told = content.posix_groups.iter().any(|told| told.name == *group);
+                assert!(told, "{account:?} is in a group that {name} is not told of");
+                self.count("member in a snapshot");
+            }
             if let Some(local) = &account.adopt {
                 assert!(self.adopted(account.user, local.as_str(), &name), "{account:?} on {name}");
                 self.count("adopted in a snapshot");

@@ -1,6 +1,6 @@
 //! The CA that the storm is about, its directories and hosts, and what was done to them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -46,7 +46,7 @@ impl Known {
 /// A group, what it opens, and whom its directory put in.
 pub(super) struct Circle {
     tenant: usize,
-    id: GroupId,
+    pub(super) id: GroupId,
     grant: Option<GrantId>,
     pub(super) members: HashMap<ResourceId, String>,
 }
@@ -65,6 +65,8 @@ pub(in crate::app::naming) struct Storm {
     /// The numbers that directories send for people.
     pub(super) wishes: HashMap<ResourceId, Vec<u32>>,
     pub(super) hosts: Vec<HostName>,
+    /// Grants that give POSIX groups, the oldest first.
+    pub(super) grouping: VecDeque<GrantId>,
     pub(super) objects: u64,
     /// More people have more names.
     pub(super) spread: usize,
@@ -105,6 +107,7 @@ impl Storm {
             departed: Vec::new(),
             wishes: HashMap::new(),
             hosts: Vec::new(),
+            grouping: VecDeque::new(),
             objects: 0,
             spread: 400,
             operations: 0,
@@ -274,6 +277,9 @@ impl Storm {
                 wishers.entry(*number).or_default().push(*resource);
             }
         }
+        for number in model.grouped.split_off(0) {
+            assert!(!wishers.contains_key(&number), "{number} was given to a group and wished for somebody");
+        }
         for (user, number) in model.numbered.split_off(0) {
             for resource in wishers.get(&number).into_iter().flatten() {
                 let wisher = self.living.iter().find(|known| known.id == *resource).unwrap();
@@ -329,7 +335,7 @@ fn app(folder: &Path, clock: Arc<Hand>) -> App {
     })
 }
 
-fn prod() -> Tags {
+pub(super) fn prod() -> Tags {
     Tags::new(["env=prod".parse().unwrap()]).unwrap()
 }
 
