@@ -26,8 +26,14 @@ pub(crate) enum FileError {
     Write { path: PathBuf, source: io::Error },
 }
 
-/// `None` when there is no such file.
+/// A text of ours. `None` when there is no such file.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, FileError> {
+    let text = read_bytes(path)?.map(String::from_utf8).transpose();
+    text.map_err(|_| FileError::NotText { path: path.to_owned() })
+}
+
+/// A file of the user's, who owes nobody UTF-8. `None` when there is no such file.
+pub(crate) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -42,7 +48,20 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, FileError> {
     if u64::try_from(bytes.len()).map_or(true, |length| length > LIMIT) {
         return Err(FileError::Large { path: path.to_owned() });
     }
-    String::from_utf8(bytes).map(Some).map_err(|_| FileError::NotText { path: path.to_owned() })
+    Ok(Some(bytes))
+}
+
+/// Finds out whether a file could be written there, by one beside it that goes again. Of missing folders, the nearest
+/// one that is there has to do.
+pub(crate) fn try_place(path: &Path) -> Result<(), FileError> {
+    let failed = |source| FileError::Write { path: path.to_owned(), source };
+    let folder = path.ancestors().skip(1).find(|folder| folder.exists());
+    let folder = folder.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    let trial = folder.join(format!(".sallyport.{}.new", std::process::id()));
+    // As large as what will be written, or a full disk would take it.
+    let written = write_new(&trial, &[0; 4096], 0o600);
+    let _ = fs::remove_file(&trial);
+    written.map_err(failed)
 }
 
 /// The whole content or the old one: a file beside it, synced, then renamed over it. Missing folders are made 0700.

@@ -35,6 +35,7 @@ impl Place {
                     )
                 })?;
                 refuse_foreign(&path)?;
+                files::try_place(&path).map_err(not_kept)?;
                 Ok(Self::File(path))
             }
         }
@@ -94,21 +95,19 @@ fn into_agent(agent: &mut Agent, obtained: &Obtained, folders: &Folders, ui: Ui)
 }
 
 fn into_files(path: &Path, obtained: &Obtained) -> Result<(), Failure> {
-    let failed = |error: FileError| {
-        Failure::because(
-            "the key could not be kept",
-            &error,
-            "sallyport login --no-agent --out FILE, elsewhere",
-        )
-    };
     let unwritable = |error: ssh_key::Error| {
         Failure::because("the key could not be written down", &error, "sallyport login again")
     };
     let private = obtained.key.to_openssh(LineEnding::LF).map_err(unwritable)?;
     let public = obtained.key.public_key().to_openssh().map_err(unwritable)? + "\n";
-    files::write(path, private.as_bytes(), 0o600).map_err(failed)?;
-    files::write(&beside(path, ".pub"), public.as_bytes(), 0o644).map_err(failed)?;
-    files::write(&certificate_beside(path), line(obtained).as_bytes(), 0o644).map_err(failed)
+    files::write(path, private.as_bytes(), 0o600).map_err(not_kept)?;
+    files::write(&beside(path, ".pub"), public.as_bytes(), 0o644).map_err(not_kept)?;
+    files::write(&certificate_beside(path), line(obtained).as_bytes(), 0o644).map_err(not_kept)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err calls")]
+fn not_kept(error: FileError) -> Failure {
+    Failure::because("the key could not be kept", &error, "sallyport login --no-agent --out FILE, elsewhere")
 }
 
 fn line(obtained: &Obtained) -> String {
@@ -193,6 +192,20 @@ mod tests {
         let derived = String::from_utf8(derived.stdout).unwrap();
         assert_eq!(derived.trim(), fs::read_to_string(folder.path().join("id.pub")).unwrap().trim());
         assert_eq!(in_file(&path), Some(obtained().certificate));
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_found_out_before_anybody_signs_in() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        for place in ["/proc/id".into(), folder.path().join("file/id"), "/proc/new/folder/id".into()] {
+            let failure = Place::open(&Keep::File(place.clone())).unwrap_err();
+            assert!(failure.what().contains("could not be kept: cannot write"), "{failure:?}");
+            assert!(failure.what().contains(&place.display().to_string()), "{failure:?}");
+        }
+        let new = folder.path().join("new/folder/id");
+        assert!(Place::open(&Keep::File(new)).is_ok());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "trying leaves nothing");
     }
 
     #[test]

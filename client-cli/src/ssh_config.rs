@@ -1,4 +1,5 @@
-//! The text that plain ssh reads: what we say to it, and how it gets into a file that is not ours. Pure.
+//! The text that plain ssh reads: what we say to it, and how it gets into a file that is not ours, whose bytes are
+//! whatever ssh takes. Pure.
 
 use std::path::{Path, PathBuf};
 
@@ -70,24 +71,26 @@ pub(crate) fn include(path: &Path) -> Result<String, SshConfigError> {
 /// `inner` between our markers, at the very top: ssh takes the first value that it meets.
 ///
 /// `flat` settings end in `Host *`, or what stands below without a Host of its own would belong to ours.
-pub(crate) fn with_block(text: &str, inner: &str, flat: bool) -> Result<String, SshConfigError> {
+pub(crate) fn with_block(text: &[u8], inner: &str, flat: bool) -> Result<Vec<u8>, SshConfigError> {
     let rest = without_block(text)?;
     let back = if flat { "Host *\n" } else { "" };
-    Ok(format!("{BEGIN}\n{inner}{back}{END}\n{rest}"))
+    let mut whole = format!("{BEGIN}\n{inner}{back}{END}\n").into_bytes();
+    whole.extend(rest);
+    Ok(whole)
 }
 
 /// The text as it was before [`with_block`], byte for byte.
-pub(crate) fn without_block(text: &str) -> Result<String, SshConfigError> {
-    let is = |line: &str, marker: &str| line.trim_end_matches(['\r', '\n']) == marker;
-    let mut rest = String::with_capacity(text.len());
+pub(crate) fn without_block(text: &[u8]) -> Result<Vec<u8>, SshConfigError> {
+    let is = |line: &[u8], marker: &str| line.trim_ascii_end() == marker.as_bytes();
+    let mut rest = Vec::with_capacity(text.len());
     let mut inside = false;
-    for line in text.split_inclusive('\n') {
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
         match (inside, is(line, BEGIN), is(line, END)) {
             (false, true, _) => inside = true,
             (true, _, true) => inside = false,
             (false, _, true) | (true, true, _) => return Err(SshConfigError::Markers),
             (true, ..) => {}
-            (false, ..) => rest.push_str(line),
+            (false, ..) => rest.extend_from_slice(line),
         }
     }
     if inside { Err(SshConfigError::Markers) } else { Ok(rest) }
@@ -140,7 +143,7 @@ mod tests {
             [(include(&ours).unwrap(), false), (settings(&domains(), &names(folder.path())).unwrap(), true)]
         {
             let config = folder.path().join("config");
-            std::fs::write(&config, with_block(users, &inner, flat).unwrap()).unwrap();
+            std::fs::write(&config, with_block(users.as_bytes(), &inner, flat).unwrap()).unwrap();
             let inside = ssh_g(&config, "web.corp.test");
             let known_hosts = format!(
                 "{0}/.ssh/known_hosts {0}/.ssh/known_hosts2 {0}/known hosts",
@@ -163,7 +166,10 @@ mod tests {
 
     #[test]
     fn what_was_there_comes_back_byte_for_byte() {
-        for text in ["", "Host x\n  User y", "\n\n# mine\r\nHost x\r\n", "no newline at the end"] {
+        let latin = b"# caf\xe9\nHost x\n";
+        for text in
+            [&b""[..], b"Host x\n  User y", b"\n\n# mine\r\nHost x\r\n", b"no newline at the end", latin]
+        {
             let once = with_block(text, "Include \"x\"\n", false).unwrap();
             assert_eq!(without_block(&once).unwrap(), text);
             assert_eq!(with_block(&once, "Include \"x\"\n", false).unwrap(), once, "twice is once");
@@ -175,7 +181,7 @@ mod tests {
     #[test]
     fn a_block_without_an_end_is_left_to_the_person() {
         for text in [format!("{BEGIN}\nHost x\n"), format!("{END}\n"), format!("{BEGIN}\n{BEGIN}\n{END}\n")] {
-            assert_eq!(without_block(&text), Err(SshConfigError::Markers), "{text}");
+            assert_eq!(without_block(text.as_bytes()), Err(SshConfigError::Markers), "{text}");
         }
     }
 

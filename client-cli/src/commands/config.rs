@@ -20,7 +20,7 @@ const DEFAULT_KEYS: [&str; 5] = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed2551
 #[derive(Debug, Eq, PartialEq)]
 struct Change {
     path: PathBuf,
-    content: Option<String>,
+    content: Option<Vec<u8>>,
     mode: u32,
 }
 
@@ -87,8 +87,8 @@ fn additions(bootstrap: &Bootstrap, flat: bool, folders: &Folders) -> Result<Vec
     let whole = ssh_config::with_block(&text, inner, flat).map_err(|error| refused(&error, &users))?;
     // What is named is there before it is named.
     Ok(vec![
-        Change { path: folders.known_hosts(), content: Some(known_hosts), mode: 0o600 },
-        Change { path: folders.ssh_config(), content: (!flat).then_some(settings), mode: 0o600 },
+        Change { path: folders.known_hosts(), content: Some(known_hosts.into_bytes()), mode: 0o600 },
+        Change { path: folders.ssh_config(), content: (!flat).then(|| settings.into_bytes()), mode: 0o600 },
         Change { path: users, content: Some(whole), mode },
     ])
 }
@@ -106,7 +106,7 @@ fn removal(folders: &Folders) -> Result<Vec<Change>, Failure> {
 }
 
 /// `~/.ssh/config`, wherever it really is, with its content and mode.
-fn users_file(folders: &Folders) -> Result<(PathBuf, String, u32), Failure> {
+fn users_file(folders: &Folders) -> Result<(PathBuf, Vec<u8>, u32), Failure> {
     let path = folders.users_ssh_config();
     let cannot = |error: files::FileError| {
         Failure::because(
@@ -116,7 +116,7 @@ fn users_file(folders: &Folders) -> Result<(PathBuf, String, u32), Failure> {
         )
     };
     let (real, mode) = files::editable(&path).map_err(cannot)?.unwrap_or((path, 0o600));
-    let text = files::read(&real).map_err(cannot)?.unwrap_or_default();
+    let text = files::read_bytes(&real).map_err(cannot)?.unwrap_or_default();
     Ok((real, text, mode))
 }
 
@@ -138,14 +138,14 @@ fn refused(error: &SshConfigError, users: &std::path::Path) -> Failure {
 impl Change {
     fn is_done(&self) -> bool {
         match &self.content {
-            Some(content) => files::read(&self.path).is_ok_and(|found| found.as_ref() == Some(content)),
+            Some(content) => files::read_bytes(&self.path).is_ok_and(|found| found.as_ref() == Some(content)),
             None => fs::symlink_metadata(&self.path).is_err(),
         }
     }
 
     fn apply(&self) -> Result<(), Failure> {
         let done = match &self.content {
-            Some(content) => files::write(&self.path, content.as_bytes(), self.mode),
+            Some(content) => files::write(&self.path, content, self.mode),
             None => files::remove(&self.path),
         };
         done.map_err(|error| {
@@ -159,7 +159,10 @@ impl Change {
 
     fn to_text(&self) -> String {
         match &self.content {
-            Some(content) => format!("# would write {}\n{}", self.path.display(), content.trim_end()),
+            Some(content) => {
+                let text = String::from_utf8_lossy(content);
+                format!("# would write {}\n{}", self.path.display(), text.trim_end())
+            }
             None => format!("# would remove {}", self.path.display()),
         }
     }
@@ -277,6 +280,18 @@ mod tests {
         assert!(fs::symlink_metadata(home.users_file()).unwrap().is_symlink());
         assert!(fs::read_to_string(&real).unwrap().contains("Include"));
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o7777, 0o640);
+    }
+
+    #[test]
+    fn a_file_that_is_no_utf_8_is_edited_like_any_other() {
+        let home = Home::new();
+        let users = b"# caf\xe9\nHost x\n";
+        files::write(&home.users_file(), users, 0o600).unwrap();
+        home.add(false);
+        assert!(fs::read(home.users_file()).unwrap().ends_with(users));
+        assert!(additions(&document(), false, &home.folders).unwrap().iter().all(Change::is_done));
+        home.remove();
+        assert_eq!(fs::read(home.users_file()).unwrap(), users);
     }
 
     #[test]
