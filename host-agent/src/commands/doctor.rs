@@ -60,9 +60,9 @@ fn examine(agent: &Agent) -> Result<Vec<Finding>> {
             "lease",
             match agent.position(enrolment).lease_until {
                 Some(until) if until > now => Ok(format!("until {until}")),
-                Some(until) => {
-                    Err(format!("ended at {until}: all accounts are suspended; is sallyport-host running?"))
-                }
+                Some(until) => Err(format!(
+                    "ended at {until}, so nobody has access; is sallyport-host running, and the CA reached?"
+                )),
                 None => Err("none yet; run: sallyport-host apply --once".into()),
             },
         );

@@ -5,6 +5,7 @@ use sallyport_client::SystemClock;
 use sallyport_domain::Clock;
 
 use crate::agent::Agent;
+use crate::state::Enrolment;
 use crate::sync;
 
 /// Where the agent does not run, sshd and sudo end the lease by themselves; sessions and groups have no end in a file.
@@ -12,13 +13,11 @@ use crate::sync;
 pub(super) fn lapse(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
     let now = SystemClock.now();
     let enrolment = agent.enrolment()?;
-    if !agent.has_lapsed(&enrolment, now) {
-        return Ok(ExitCode::SUCCESS);
-    }
+    let has_lapsed = agent.has_lapsed(&enrolment, now);
     if dry_run {
-        for step in agent.rehearse(&enrolment, None, now)?.iter().flat_map(|plan| &plan.steps) {
-            println!("{step}");
-        }
+        rehearse(agent, &enrolment, has_lapsed)?;
+    }
+    if dry_run || !has_lapsed {
         return Ok(ExitCode::SUCCESS);
     }
     let mut done = agent.step(&enrolment, Vec::new(), now)?;
@@ -30,4 +29,19 @@ pub(super) fn lapse(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
         eprintln!("{}: {}", problem.code, problem.detail);
     }
     Ok(if done.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn rehearse(agent: &Agent, enrolment: &Enrolment, has_lapsed: bool) -> Result<()> {
+    if !has_lapsed {
+        eprintln!("nothing to do: no lease that is over is known here");
+        return Ok(());
+    }
+    let Some(plan) = agent.rehearse(enrolment, None, SystemClock.now())? else {
+        eprintln!("the CA's last word is lost: what our own files say of the lease would count");
+        return Ok(());
+    };
+    for step in &plan.steps {
+        println!("{step}");
+    }
+    Ok(())
 }

@@ -24,8 +24,9 @@ fn killed_at_any_instant_the_files_are_whole_and_the_next_run_finishes() -> Resu
     let root = stage.break_glass()?;
     let people: Vec<Engineer> = [("ada", 70_001), ("bob", 70_002), ("cyd", 70_003), ("dan", 70_004)]
         .iter()
-        .map(|(name, uid)| Ok(stage.engineer(name, *uid)?.with_sudo()))
+        .map(|(name, uid)| Ok(grouped(stage.engineer(name, *uid)?.with_sudo())))
         .collect::<Result<_>>()?;
+    with_groups(&stage)?;
     stage.ca.grant(&[&people[0]]);
     stage.agent(&["apply", "--once"])?.ok()?;
     let (mut cut_short, mut random) = (0, SEED);
@@ -59,7 +60,33 @@ fn killed_at_any_instant_the_files_are_whole_and_the_next_run_finishes() -> Resu
         "find /etc /var/lib/sallyport-host -name '*.sallyport-new' -o -name sshd-trial.json -o -name 'scratch-*'",
     )?;
     ensure!(leftovers.is_empty(), "{leftovers}");
+    assert_eq!(members(&stage)?, ["ada,bob,cyd,dan"; 4]);
+    stage.ca.grant(&[]);
+    stage.agent(&["apply", "--once"])?.ok()?;
+    assert_eq!(members(&stage)?, [""; 4]);
+    stage.host.exec_ok(&["grpck", "-r"])?;
     stage.files_are_whole()
+}
+
+/// One group of each kind.
+fn with_groups(stage: &Stage) -> Result<()> {
+    stage.host.sh("groupadd -g 1500 printers")?;
+    stage.ca.give_group("research", 70_050).map(drop)
+}
+
+fn grouped(person: Engineer) -> Engineer {
+    person.in_managed_group("research").in_local_group("printers")
+}
+
+/// Who is in the two, in group and in gshadow, each in the order of their names.
+fn members(stage: &Stage) -> Result<Vec<String>> {
+    let rows = stage.host.sh("grep -hE '^(research|printers):' /etc/group /etc/gshadow")?;
+    let sorted = |row: &str| {
+        let mut names: Vec<&str> = row.rsplit(':').next().unwrap_or_default().split(',').collect();
+        names.sort_unstable();
+        names.join(",")
+    };
+    Ok(rows.lines().map(sorted).collect())
 }
 
 /// Each place that is written, with what is in it, on a tiny disk of its own that is full.
@@ -67,9 +94,10 @@ fn killed_at_any_instant_the_files_are_whole_and_the_next_run_finishes() -> Resu
 fn out_of_space_in_any_one_place_removals_happen_and_the_rest_follows() -> Result<()> {
     let mut stage = Stage::enrolled()?;
     let root = stage.break_glass()?;
-    let ada = stage.engineer("ada", 70_001)?.with_sudo();
-    let bob = stage.engineer("bob", 70_002)?.with_sudo();
-    let cyd = stage.engineer("cyd", 70_003)?.with_sudo();
+    let ada = grouped(stage.engineer("ada", 70_001)?.with_sudo());
+    let bob = grouped(stage.engineer("bob", 70_002)?.with_sudo());
+    let cyd = grouped(stage.engineer("cyd", 70_003)?.with_sudo());
+    with_groups(&stage)?;
     stage.run()?;
     for place in [
         "/etc",
@@ -101,6 +129,7 @@ fn out_of_space_in_any_one_place_removals_happen_and_the_rest_follows() -> Resul
         stage.ca.applied(generation, Duration::from_mins(1)).context(place)?;
         stage.ssh(&cyd)?.run("sudo -n true")?.ok().context(place)?;
         stage.ssh(&bob)?.run("sudo -n true")?.ok().context(place)?;
+        assert_eq!(members(&stage)?, ["bob,cyd"; 4], "{place}");
         stage.files_are_whole().context(place)?;
     }
     let left = stage.host.sh("find /etc /var/lib/sallyport-host /home -name '*.sallyport-new'")?;

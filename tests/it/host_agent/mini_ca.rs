@@ -22,8 +22,8 @@ use sallyport_domain::{
 };
 use sallyport_protocol::{
     Account, Bootstrap, Content, EnrollReply, EnrollRequest, Fingerprint, HostCertificateReply,
-    HostCertificateRequest, HostKeyProof, Lease, Namespace, Report, RequestSignature, Signed, SignedRequest,
-    SnapshotHeader, SnapshotReply, path, sha256_hex, verify_armored,
+    HostCertificateRequest, HostKeyProof, Lease, Namespace, PosixGroup, Report, RequestSignature, Signed,
+    SignedRequest, SnapshotHeader, SnapshotReply, path, sha256_hex, verify_armored,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,6 +86,12 @@ impl Engineer {
     /// In a group that the host has.
     pub(super) fn in_local_group(mut self, group: &str) -> Self {
         self.account.groups.local.extend(group.parse::<PosixName>());
+        self
+    }
+
+    /// In a group that hosts get from the CA.
+    pub(super) fn in_managed_group(mut self, group: &str) -> Self {
+        self.account.groups.managed.extend(group.parse::<PosixName>());
         self
     }
 
@@ -176,6 +182,12 @@ impl MiniCa {
         said.generation = said.generation.next(SystemClock.now());
         self.inner.changed.notify_all();
         said.generation
+    }
+
+    /// From now on hosts get this group.
+    pub(super) fn give_group(&self, name: &str, gid: u32) -> Result<Generation> {
+        let group = PosixGroup { name: name.parse()?, gid: Uid::try_from(gid)? };
+        Ok(self.change(|content| content.posix_groups = vec![group]))
     }
 
     pub(super) fn revoke(&self, krl: &[u8]) -> Generation {
