@@ -22,11 +22,15 @@ enum Culture {
     Turkish,
 }
 
-/// Languages whose case is like English in .NET.
-const PLAIN: [&str; 42] = [
-    "af", "bg", "bs", "ca", "cs", "cy", "da", "de", "el", "en", "es", "et", "eu", "fi", "fr", "ga", "gl",
-    "he", "hi", "hr", "hu", "id", "is", "it", "ja", "ko", "lt", "lv", "mt", "nb", "nl", "nn", "no", "pl",
-    "pt", "ro", "ru", "sk", "sl", "sv", "uk", "zh",
+/// Languages whose case is like English in .NET: all that are written but Turkish and Azerbaijani, as far as directories
+/// name them. What is not here may be misspelt, and is refused.
+const PLAIN: [&str; 98] = [
+    "af", "am", "ar", "as", "be", "bg", "bn", "bs", "ca", "cs", "cy", "da", "de", "el", "en", "es", "et",
+    "eu", "fa", "fi", "fil", "fo", "fr", "fy", "ga", "gd", "gl", "gu", "ha", "haw", "he", "hi", "hr", "hu",
+    "hy", "id", "ig", "is", "it", "ja", "ka", "kk", "km", "kn", "ko", "kok", "ky", "lb", "lo", "lt", "lv",
+    "mi", "mk", "ml", "mn", "mr", "ms", "mt", "my", "nb", "ne", "nl", "nn", "no", "or", "pa", "pl", "ps",
+    "pt", "ro", "ru", "rw", "sa", "se", "si", "sk", "sl", "so", "sq", "sr", "sv", "sw", "ta", "te", "tg",
+    "th", "ti", "tk", "tn", "uk", "ur", "uz", "vi", "wo", "xh", "yo", "zh", "zu",
 ];
 
 impl Culture {
