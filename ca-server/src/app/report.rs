@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use sallyport_audit::EventName;
 use sallyport_domain::{HostId, HostState, RequestId};
-use sallyport_protocol::{LocalNames, Report};
+use sallyport_protocol::{LocalNames, Report, ReportProblem};
 use sallyport_store::{ForeignRows, HostRow, ReportRow};
 
 use super::{App, AppError, AuthenticatedHost, naming};
 
 /// Problems kept of one report; a host with more has one problem: itself.
 const MOST_PROBLEMS: usize = 100;
+/// As the agent calls it.
+const CUT: &str = "local_names_cut";
 /// Characters kept of a problem's text.
 const LONGEST_DETAIL: usize = 500;
 /// A report that only says "still here" is kept at most this often.
@@ -74,15 +76,30 @@ fn foreign(local: LocalNames) -> ForeignRows {
     ForeignRows { names: names.into_iter().collect(), ids: ids.into_iter().collect() }
 }
 
+/// What an agent says itself, unless it is one that tells more than is taken, and counts on it.
+fn cut(report: &Report) -> Option<ReportProblem> {
+    let local = report.local.as_ref()?;
+    let untold = [local.names.len(), local.ids.len()].map(|told| told.saturating_sub(LocalNames::MOST));
+    let is_told = report.problems.iter().any(|problem| problem.code == CUT);
+    let detail = format!(
+        "the host tells more local names and numbers than are taken of one host ({} of either): {} names and {} numbers \
+         were left out, and somebody can be given one of them",
+        LocalNames::MOST,
+        untold[0],
+        untold[1]
+    );
+    (untold != [0, 0] && !is_told).then(|| ReportProblem { code: CUT.to_owned(), detail })
+}
+
 fn row(report: &Report, now: Timestamp) -> Result<ReportRow, AppError> {
-    let problems: Result<Vec<_>, _> = report
-        .problems
+    let problems: Result<Vec<_>, _> = cut(report)
         .iter()
+        .chain(&report.problems)
         .take(MOST_PROBLEMS)
         .map(|problem| {
             let detail: String = problem.detail.chars().take(LONGEST_DETAIL).collect();
             let code: String = problem.code.chars().take(LONGEST_DETAIL).collect();
-            serde_json::to_value(sallyport_protocol::ReportProblem { code, detail })
+            serde_json::to_value(ReportProblem { code, detail })
         })
         .collect();
     Ok(ReportRow {

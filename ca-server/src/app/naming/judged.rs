@@ -221,6 +221,26 @@ async fn a_host_that_no_longer_names_it_is_in_nobodys_way() {
     assert_eq!(name(&storm, &mara).await.as_deref(), Some("mara"));
 }
 
+/// An agent that tells more than is taken is cut short, and that stands with its problems.
+#[tokio::test]
+async fn local_names_that_are_not_taken_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let storm = Storm::brew(folder.path()).await;
+    let web = machine(&storm, 1).await;
+    let names: Vec<String> = (0..1_001).map(|number| format!("local{number:04}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (told, cut) in [(&names[..], true), (&names[..1_000], false)] {
+        report(&storm, &web, told, &[]).await;
+        let id = web.host.id;
+        let read = storm.app.store().read(move |tx| Ok((tx.host(id)?.unwrap(), tx.foreign_of(id)?)));
+        let read: Result<_, StoreError> = read.await;
+        let (host, foreign) = read.unwrap();
+        let codes: Vec<_> = host.report.problems.iter().map(|problem| problem["code"].as_str()).collect();
+        assert_eq!(codes, if cut { vec![Some("local_names_cut")] } else { vec![] });
+        assert_eq!(foreign.names.len(), 1_000);
+    }
+}
+
 #[tokio::test]
 async fn more_than_one_change_has_time_for_are_judged_after_it() {
     let folder = tempfile::tempdir().unwrap();
