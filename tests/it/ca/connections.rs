@@ -151,6 +151,67 @@ fn a_group_name_of_two_tenants_is_ambiguous_for_a_grant() -> Result<()> {
     let grant = ["admin", "grant", "add", "--group", sallyport_tests::world::GROUP, "--tag", "a=b"];
     let refused = world.ca.command(&grant)?.refused()?;
     assert!(refused.contains(&alien), "{refused}");
+
+    // An object id that two tenants have says it no better; the CA's own id does.
+    let oid = Sim::new_oid().to_string();
+    let body = group(&oid, "twin-group");
+    let (ours, alien) =
+        (made(&world, &world.scim_token, "/Groups", &body)?, made(&world, &other, "/Groups", &body)?);
+    for group in [oid.as_str(), "twin-group"] {
+        let refused =
+            world.ca.command(&["admin", "grant", "add", "--group", group, "--tag", "a=b"])?.refused()?;
+        assert!(refused.contains(&ours) && refused.contains(&alien), "{group}: {refused}");
+    }
+    world.ca.command(&["admin", "grant", "add", "--group", &alien, "--tag", "a=b"])?.ok()?;
+    assert_eq!(world.record()?.with("grant.added", "group", &alien).len(), 1);
+    assert_eq!(world.record()?.with("grant.added", "group", &ours).len(), 0);
+    Ok(())
+}
+
+/// Hosts and their accounts are the CA's, for all tenants: who comes first has the name, and the other one is told.
+#[test]
+fn a_name_that_two_tenants_want_is_the_first_ones() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    world.ca.command(&["connection", "add", "fabrikam", "--tenant", OTHER])?.ok()?;
+    let other = world.ca.command(&["scim-token", "create", "--connection", "fabrikam"])?.ok()?;
+    let (oid, name) = (Sim::new_oid().to_string(), "mara@contoso.test");
+    let member = |token: &str, tag: &str| -> Result<(String, String)> {
+        let person = made(&world, token, "/Users", &user(&oid, name))?;
+        let mut body = group(&Sim::new_oid().to_string(), &format!("team-{tag}"));
+        body["members"] = json!([{ "value": person }]);
+        let team = made(&world, token, "/Groups", &body)?;
+        world.ca.command(&["admin", "grant", "add", "--group", &team, "--tag", tag])?.ok()?;
+        Ok((person, team))
+    };
+    let (mine, _) = member(&world.scim_token, "a=ours")?;
+    let (theirs, _) = member(&other, "a=theirs")?;
+    let of = |connection: &str| -> Result<Value> {
+        let list = ["admin", "directory", "--connection", connection, "--format", "json"];
+        Ok(serde_json::from_str(&world.ca.command(&list)?.ok()?)?)
+    };
+    let (ours, alien) = (of("entra")?, of("fabrikam")?);
+    let here = |view: &Value, id: &str| -> Result<Value> {
+        let users = view["users"].as_array().cloned().unwrap_or_default();
+        users.into_iter().find(|user| user["resource_id"] == id).with_context(|| format!("no {id}: {view}"))
+    };
+    let (first, second) = (here(&ours, &mine)?, here(&alien, &theirs)?);
+    assert_eq!((&first["state"], &first["posix_name"]), (&json!("active"), &json!("mara")));
+    assert_eq!((&second["state"], &second["reason"]), (&json!("conflict"), &json!("name_taken")));
+    assert_eq!((&first["object_id"], &first["source"]), (&second["object_id"], &json!("entra")));
+    assert_eq!((alien["users"].as_array().map(Vec::len), &second["source"]), (Some(1), &json!("fabrikam")));
+    assert_eq!(alien["groups"].as_array().map(Vec::len), Some(1));
+    assert!(here(&ours, &theirs).is_err() && here(&alien, &mine).is_err());
+
+    // An object id is not enough to say whom one means.
+    let refused = world.ca.command(&["names", "assign", &oid, "mara.two"])?.refused()?;
+    for user in [&first["id"], &second["id"]] {
+        assert!(refused.contains(user.as_str().context("no id")?), "{refused}");
+    }
+    let theirs = second["id"].as_str().context("no id")?;
+    world.ca.command(&["names", "assign", theirs, "mara.two"])?.ok()?;
+    let named = here(&of("fabrikam")?, second["resource_id"].as_str().context("no id")?)?;
+    assert_eq!((&named["state"], &named["posix_name"]), (&json!("active"), &json!("mara.two")));
+    world.ca.command(&["audit", "verify"])?.ok()?;
     Ok(())
 }
 

@@ -240,8 +240,8 @@ fn a_host_that_waits_hears_of_a_grant_within_a_second() -> Result<()> {
     Ok(())
 }
 
-/// Deactivation, removal from a group and deletion: when the directory has its answer, the host's next snapshot is
-/// another one already.
+/// Deactivation, removal from a group and deletion, of people and of groups: when the directory has its answer, the
+/// host's next snapshot is another one already.
 #[test]
 fn every_loss_of_access_is_a_new_generation_before_it_is_answered() -> Result<()> {
     let world = Arc::new(World::new(&["--host-domain", "*.corp.test"], &[])?);
@@ -275,6 +275,11 @@ fn every_loss_of_access_is_a_new_generation_before_it_is_answered() -> Result<()
     moved("enabled", patch(&user, "Replace", "active", json!("True")))?;
     moved("flagged", patch(&user, "Replace", "externalId", json!("0a0a0a0a-1111-4222-8333-444455556666")))?;
     moved("deleted", world.scim(Method::DELETE, &user, None).map(|answer| answer.status))?;
+    world.engineer("loser.last")?;
+    let lets_in = || Ok::<_, anyhow::Error>(machine.content()?.contains("loser.last"));
+    assert!(lets_in()?);
+    moved("group deleted", world.scim(Method::DELETE, &group, None).map(|answer| answer.status))?;
+    assert!(!lets_in()?);
     Ok(())
 }
 

@@ -3,6 +3,8 @@
 use anyhow::{Context as _, Result};
 use reqwest::Method;
 use sallyport_protocol::ProblemCode;
+use sallyport_protocol::admin::UserView;
+use sallyport_tests::world::GROUP;
 use sallyport_tests::{Someone, World};
 use serde_json::{Value, json};
 
@@ -124,6 +126,43 @@ fn a_re_created_account_is_another_person_who_does_not_get_the_name() -> Result<
     assert_eq!((gone.state.as_str(), gone.posix_name.as_deref()), ("gone", Some("yara")));
     assert_eq!((new.state.as_str(), new.posix_name.as_deref()), ("conflict", None));
     assert!(held.contains(&format!("u:{}", gone.id)), "{held:?}");
+    Ok(())
+}
+
+/// Of the name that came back with another object id: no account, number, group or grant of who had it before.
+#[test]
+fn a_re_created_account_inherits_nothing() -> Result<()> {
+    let world = World::shared()?;
+    let first = world.engineer("ylva")?;
+    let held = world.log_in(&first)?.1.principals;
+    let before = world.view(&first.upn)?;
+    world.edit(|tenant| tenant.remove_user(&first.oid, true))?;
+    world.provision()?;
+    let second = world.stranger("ylva")?;
+    let (_, request) = world.sign_in(&second)?;
+    world.refused(&request, ProblemCode::NameConflict)?;
+    let find = || -> Result<UserView> {
+        let mut people = world.wait(world.admin()?.users())?;
+        people.retain(|person| person.user_name == second.upn && person.id != before.id);
+        let [person] = &people[..] else { panic!("{people:?}") };
+        Ok(person.clone())
+    };
+    let person = find()?;
+    assert_eq!((person.posix_name, person.uid, person.groups), (None, None, Vec::new()));
+
+    world.ca.command(&["names", "assign", &second.oid, "ylva.second"])?.ok()?;
+    world.refused(&request, ProblemCode::NoGrant)?;
+    let oid = second.oid.parse()?;
+    world.edit(|tenant| {
+        tenant.group_mut(GROUP)?.members.insert(oid);
+        Ok(())
+    })?;
+    world.provision()?;
+    let person = find()?;
+    assert_eq!(person.posix_name.as_deref(), Some("ylva.second"));
+    assert!(before.uid.is_some() && person.uid.is_some() && person.uid != before.uid, "{person:?}");
+    let issued = world.issue(&request)?.principals;
+    assert!(issued.iter().all(|principal| !held.contains(principal)), "{issued:?}: {held:?}");
     Ok(())
 }
 

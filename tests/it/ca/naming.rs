@@ -261,6 +261,43 @@ fn a_name_that_a_host_gave_up_goes_to_who_waits_for_it() -> Result<()> {
     Ok(())
 }
 
+/// Somebody whom the directory sends with a number; the id of the resource.
+fn numbered(world: &World, someone: &Someone, uid: u32) -> Result<String> {
+    let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": someone.upn,
+        "externalId": someone.oid, "active": true,
+        "urn:ietf:params:scim:schemas:extension:sallyport:2.0:User": { "uidNumber": uid } });
+    let answer = world.scim(Method::POST, "/Users", Some(&body))?;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    Ok(answer.json()?["id"].as_str().context("no id")?.to_owned())
+}
+
+#[test]
+fn a_number_that_somebody_has_stays_theirs_and_both_are_listed() -> Result<()> {
+    let world = World::shared()?;
+    let [first, second] = ["has.number", "wants.number"]
+        .map(|name| Someone { oid: Sim::new_oid().to_string(), upn: format!("{name}@contoso.test") });
+    let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "externalId": Sim::new_oid(),
+        "displayName": "numbered", "members": [{ "value": numbered(&world, &first, 54_400)? }] });
+    let team = world.scim(Method::POST, "/Groups", Some(&body))?.json()?;
+    let team = team["id"].as_str().context("no id")?;
+    world.ca.command(&["admin", "grant", "add", "--group", team, "--tag", "env=numbered"])?.ok()?;
+    assert_eq!(world.view(&first.upn)?.uid, Some(54_400));
+
+    numbered(&world, &second, 54_400)?;
+    let (has, wants) = (world.view(&first.upn)?, world.view(&second.upn)?);
+    assert_eq!((has.state.as_str(), has.uid), ("active", Some(54_400)), "neither is changed");
+    assert_eq!((wants.reason.as_deref(), wants.uid, wants.posix_name), (Some("uid_taken"), None, None));
+    for (someone, kind, other) in [(&first, "number", &second), (&second, "conflict", &first)] {
+        let listed = issues(&world, someone)?;
+        assert_eq!(
+            (&listed[0]["kind"], &listed[0]["with"]),
+            (&json!(kind), &json!([other.oid])),
+            "{listed:?}"
+        );
+    }
+    Ok(())
+}
+
 #[test]
 fn a_number_that_the_directory_gives_twice_is_nobodys() -> Result<()> {
     let world = World::shared()?;
@@ -268,10 +305,7 @@ fn a_number_that_the_directory_gives_twice_is_nobodys() -> Result<()> {
         .map(|name| Someone { oid: Sim::new_oid().to_string(), upn: format!("{name}@contoso.test") })
         .into();
     for someone in &people {
-        let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": someone.upn,
-            "externalId": someone.oid, "active": true,
-            "urn:ietf:params:scim:schemas:extension:sallyport:2.0:User": { "uidNumber": 54_321 } });
-        assert_eq!(world.scim(Method::POST, "/Users", Some(&body))?.status, 201);
+        numbered(&world, someone, 54_321)?;
     }
     for (someone, other) in [(&people[0], &people[1]), (&people[1], &people[0])] {
         let listed = issues(&world, someone)?;

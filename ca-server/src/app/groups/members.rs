@@ -25,15 +25,16 @@ pub(super) fn finish(
     entry: Entry,
 ) -> Result<GroupWrite, DirectoryError> {
     let grants = tx.grants_of(row.id)?;
+    let group = Opening { row: &row, grants: &grants };
     let (mut came, mut went, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     let (added, removed) = outcome(tx, &row, changes, &mut unknown)?;
     for label in removed {
-        if remove(tx, change, &row, &grants, &label)? {
+        if remove(tx, change, &group, &label)? {
             went.push(label);
         }
     }
     for label in added {
-        if add(tx, change, &row, &grants, &label)? {
+        if add(tx, change, &group, &label)? {
             came.push(label);
         }
     }
@@ -122,14 +123,21 @@ fn everyone_but(
     Ok(labels)
 }
 
-/// Whether the member is new. `grants` are the group's.
+/// A group, and what it opens.
+#[derive(Clone, Copy)]
+struct Opening<'a> {
+    row: &'a GroupRow,
+    grants: &'a [GrantRow],
+}
+
+/// Whether the member is new.
 fn add(
     tx: &mut dyn WriteTx,
     change: &mut Change,
-    row: &GroupRow,
-    grants: &[GrantRow],
+    group: &Opening<'_>,
     label: &ResourceLabel,
 ) -> Result<bool, StoreError> {
+    let Opening { row, grants } = *group;
     if !tx.add_member(row.id, label.id)? {
         return Ok(false);
     }
@@ -150,15 +158,15 @@ fn add(
     Ok(true)
 }
 
-/// Whether they were a member. `grants` are the group's.
+/// Whether they were a member.
 fn remove(
     tx: &mut dyn WriteTx,
     change: &mut Change,
-    row: &GroupRow,
-    grants: &[GrantRow],
+    group: &Opening<'_>,
     label: &ResourceLabel,
 ) -> Result<bool, StoreError> {
-    if !leave(tx, change, row, grants, label)? {
+    let Opening { row, grants } = *group;
+    if !leave(tx, change, group, label)? {
         return Ok(false);
     }
     let scoped = scope::names(tx, row)?;
@@ -176,10 +184,10 @@ fn remove(
 fn leave(
     tx: &mut dyn WriteTx,
     change: &mut Change,
-    row: &GroupRow,
-    grants: &[GrantRow],
+    group: &Opening<'_>,
     label: &ResourceLabel,
 ) -> Result<bool, StoreError> {
+    let Opening { row, grants } = *group;
     if !tx.remove_member(row.id, label.id)? {
         return Ok(false);
     }
@@ -195,7 +203,7 @@ pub(in crate::app) fn leave_dissolved(
     row: &GroupRow,
     label: &ResourceLabel,
 ) -> Result<(), StoreError> {
-    leave(tx, change, row, &[], label)?;
+    leave(tx, change, &Opening { row, grants: &[] }, label)?;
     // Hosts know already: it is on the revocation list for as long as it waits for its turn.
     people::revoke_if_out(tx, change, label).map(drop)
 }
@@ -210,7 +218,7 @@ pub(in crate::app) fn leave_all(
     for id in tx.groups_of(resource.id)? {
         let Some(group) = tx.group(resource.tenant, id)? else { continue };
         let grants = tx.grants_of(id)?;
-        if leave(tx, change, &group, &grants, &label)? {
+        if leave(tx, change, &Opening { row: &group, grants: &grants }, &label)? {
             tx.touch_group(id, change.after(group.modified_at))?;
         }
     }
@@ -228,7 +236,7 @@ pub(in crate::app) fn join_all(
     for id in groups {
         let Some(group) = tx.group(resource.tenant, *id)? else { continue };
         let grants = tx.grants_of(*id)?;
-        add(tx, change, &group, &grants, &label)?;
+        add(tx, change, &Opening { row: &group, grants: &grants }, &label)?;
     }
     Ok(())
 }
@@ -247,7 +255,7 @@ pub(super) fn take_away(
     if scope::names(tx, row)? {
         // Who is out of scope is nobody from this transaction on: that stands in each person's own row.
         for label in everyone_but(tx, row, &HashSet::new())? {
-            remove(tx, change, row, &grants, &label)?;
+            remove(tx, change, &Opening { row, grants: &grants }, &label)?;
         }
     }
     for grant in &grants {
