@@ -361,7 +361,8 @@ pub enum EnrollToken {
 
 #[derive(Debug, Subcommand)]
 pub enum Provisioning {
-    /// The provisioning log, oldest first: the newest operations, or those after a number. Kept for 30 days.
+    /// The provisioning log, oldest first: the newest operations, or those after a number. A million are kept,
+    /// for 30 days at most.
     Log {
         /// Operations about this person, memberships included: `userName`, id or object id.
         #[arg(long, env = "SALLYPORT_USER", value_name = "NAME|ID")]

@@ -103,6 +103,35 @@ fn an_agent_that_is_not_there() {
     assert_snapshot("agent.txt", &found.join("\n"));
 }
 
+/// As in a terminal multiplexer that outlived its agent.
+#[test]
+fn a_certificate_in_a_file_is_shown_though_no_agent_answers() {
+    let home = Home::new();
+    let keygen = |arguments: &[&str]| {
+        let mut keygen = Command::new("ssh-keygen");
+        assert!(keygen.current_dir(home.path()).arg("-q").args(arguments).status().unwrap().success());
+    };
+    for key in ["ca", "key"] {
+        keygen(&["-t", "ed25519", "-N", "", "-f", key]);
+    }
+    let id = "sallyport v1 u:01JD0000000000000000000000 ada@contoso.test req=01JD0000000000000000000001";
+    keygen(&["-s", "ca", "-I", id, "-n", "ada", "-z", "7", "-V", "+1h", "key.pub"]);
+    let key = home.path().join("key");
+    let state = format!(
+        r#"{{"certificates": [{{"signing_ca": "{FINGERPRINT}", "serial": 7, "session": "s", "asked_as": null,
+            "valid_until": "2999-01-01T00:00:00Z", "file": "{}"}}]}}"#,
+        key.display()
+    );
+    home.file(".local/state/sallyport/state.json", &state);
+    let gone = home.path().join("agent.sock");
+    let shown = home.run(&["status"], &[("SSH_AUTH_SOCK", gone.to_str().unwrap())]);
+    for part in
+        ["exit 0", "stderr: no ssh-agent answers at [HOME]/agent.sock", "ada@contoso.test", "[HOME]/key"]
+    {
+        assert!(shown.contains(part), "{part} is not in:\n{shown}");
+    }
+}
+
 #[test]
 fn files_that_are_not_what_they_should_be() {
     let home = Home::new();

@@ -140,7 +140,7 @@ fn print_rows(view: &DirectoryView) -> anyhow::Result<()> {
         &rows,
         ["kind", "name", "state", "source", "last change"],
         Clone::clone,
-        "nobody and nothing that fits: Entra has not provisioned it",
+        "nobody and nothing fits; what Entra has not provisioned is not here",
     )
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::agent::{Agent, AgentError};
 use crate::certificate::{Certificate, Standing};
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::files;
 use crate::folders::Folders;
 use crate::place::certificate_beside;
@@ -43,10 +43,16 @@ struct Shown {
 pub(crate) fn status(folders: &Folders, ui: Ui) -> Result<ExitCode, Failure> {
     let now = SystemClock.now();
     let state = State::load(folders);
-    let in_agent = match Agent::from_environment() {
-        Ok(mut agent) => agent.certificates()?,
+    let in_files = in_files(&state);
+    let in_agent = match Agent::from_environment().and_then(|mut agent| agent.certificates()) {
+        Ok(certificates) => certificates,
         Err(AgentError::Missing) => {
             ui.say("No ssh-agent is running for this terminal: SSH_AUTH_SOCK is not set.");
+            Vec::new()
+        }
+        // As in a terminal multiplexer that outlived its agent: what is in files counts all the same.
+        Err(error) if !in_files.is_empty() => {
+            ui.say(chain(&error));
             Vec::new()
         }
         Err(error) => return Err(error.into()),
@@ -56,7 +62,7 @@ pub(crate) fn status(folders: &Folders, ui: Ui) -> Result<ExitCode, Failure> {
         .filter(Certificate::is_ours)
         .map(|certificate| Held { certificate, file: None })
         .collect();
-    held.extend(in_files(&state));
+    held.extend(in_files);
     let revocations = if held.is_empty() { Revocations::default() } else { ask(folders)? };
     let shown: Vec<Shown> = held.iter().map(|held| show(held, &state, &revocations, now)).collect();
     if ui.is_json() {

@@ -10,8 +10,9 @@ use crate::wait;
 /// Tells a story on standard output.
 #[derive(Debug)]
 pub struct Narrator {
-    begun: Instant,
     number: u32,
+    /// In steps: what somebody tries by hand between them is their own time.
+    spent: Duration,
 }
 
 impl Default for Narrator {
@@ -23,7 +24,7 @@ impl Default for Narrator {
 impl Narrator {
     #[must_use]
     pub fn new() -> Self {
-        Self { begun: Instant::now(), number: 0 }
+        Self { number: 0, spent: Duration::ZERO }
     }
 
     /// One step: its title, what `act` tells of it with [`Narrator::tell`], and its time.
@@ -36,7 +37,7 @@ impl Narrator {
         }
         let begun = self.announce(title);
         let outcome = act();
-        let took = Seconds(begun.elapsed());
+        let took = self.spend(begun);
         match outcome {
             Ok(value) => {
                 println!("    ({took})");
@@ -50,7 +51,7 @@ impl Narrator {
     pub fn last_step(&mut self, title: &str, act: impl FnOnce()) {
         let begun = self.announce(title);
         act();
-        println!("    ({})", Seconds(begun.elapsed()));
+        println!("    ({})", self.spend(begun));
     }
 
     /// A line inside a step: what a person would see.
@@ -70,7 +71,13 @@ impl Narrator {
 
     /// The end.
     pub fn close(&self) {
-        println!("\n{} steps in {}", self.number, Seconds(self.begun.elapsed()));
+        println!("\n{} steps in {}", self.number, Seconds(self.spent));
+    }
+
+    fn spend(&mut self, begun: Instant) -> Seconds {
+        let took = begun.elapsed();
+        self.spent += took;
+        Seconds(took)
     }
 
     fn announce(&mut self, title: &str) -> Instant {
