@@ -565,5 +565,13 @@ fn enrolment_says_what_is_wrong() -> Result<()> {
     stage.grant(&[&ada])?;
     let said = stage.agent(&["doctor"])?.ok()?;
     ensure!(said.contains("host certificate: sshd shows the one that it was given"), "{said}");
+    // As where systemd runs, with the timer and without.
+    for (active, word) in [("exit 0", "ok    end of the lease"), ("exit 3", "WRONG end of the lease")] {
+        stage.host.sh(&format!(
+            "mkdir -p /run/systemd/system; printf '#!/bin/sh\\n{active}\\n' >/usr/local/bin/systemctl; chmod 755 /usr/local/bin/systemctl"
+        ))?;
+        let said = stage.agent(&["doctor"])?.stdout;
+        ensure!(said.contains(word), "{said}");
+    }
     Ok(())
 }

@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -9,11 +10,12 @@ use super::runtime;
 use crate::accounts::AccountFiles;
 use crate::agent::Agent;
 use crate::cli::OutputFormat;
+use crate::paths::Paths;
 use crate::problem::{Code, chain};
 use crate::seen::Seen;
 use crate::sshd;
 use crate::sudo;
-use crate::tools::Tools;
+use crate::tools::{Tools, run};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -35,6 +37,23 @@ pub(super) fn doctor(agent: &Agent, format: OutputFormat) -> Result<ExitCode> {
         }
     }
     Ok(if findings.iter().all(|finding| finding.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+const TIMER: &str = "sallyport-host-lapse.timer";
+
+/// Whether somebody sees to the end of the lease when the agent does not; `None` where systemd does not run.
+fn timer(paths: &Paths) -> Option<std::result::Result<String, String>> {
+    if !paths.systemd().exists() {
+        return None;
+    }
+    let asked = run("systemctl", &["is-active", "--quiet", TIMER].map(OsStr::new));
+    Some(if asked.is_ok_and(|output| output.success) {
+        Ok(format!("{TIMER} runs"))
+    } else {
+        Err(format!(
+            "{TIMER} does not run, so sessions and groups outlive the lease where the agent is stopped; run: systemctl enable --now {TIMER}"
+        ))
+    })
 }
 
 fn examine(agent: &Agent) -> Result<Vec<Finding>> {
@@ -66,6 +85,9 @@ fn examine(agent: &Agent) -> Result<Vec<Finding>> {
                 None => Err("none yet; run: sallyport-host apply --once".into()),
             },
         );
+    }
+    if let Some(timer) = timer(&agent.paths) {
+        note("end of the lease", timer);
     }
     note(
         "accounts",
