@@ -124,6 +124,7 @@ mod tests {
             tokens: vec![token, revoked],
             hosts: Vec::new(),
             troubled: Vec::new(),
+            turned_away: Vec::new(),
             other_expression: None,
             tls: Vec::new(),
         }

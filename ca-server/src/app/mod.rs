@@ -52,7 +52,7 @@ use tokio::sync::{Semaphore, watch};
 pub use alarms::Watch;
 pub use bootstrap::SignedBytes;
 pub use connections::ensure_default;
-pub use credentials::{AccessGrant, Presented, ScimConnection, ScimDoor, Turned};
+pub use credentials::{AccessGrant, Presented, Reason, ScimConnection, ScimDoor, Turned, TurnedAway};
 pub use error::{AppError, DirectoryError, Refusal};
 pub use groups::{GroupWrite, ShowMembers};
 pub use host_auth::{AuthenticatedHost, Nonces};
@@ -82,6 +82,7 @@ struct Parts {
     issued: Issued,
     throttles: Throttles,
     scim_door: ScimDoor,
+    turned_away: TurnedAway,
     failures: provisioning::Failures,
     /// Whose turn it is to read the whole directory.
     scans: Arc<Semaphore>,
@@ -128,6 +129,7 @@ impl App {
             issued: Issued::default(),
             throttles: Throttles::default(),
             scim_door: ScimDoor::default(),
+            turned_away: TurnedAway::default(),
             failures: provisioning::Failures::default(),
             scans: Arc::new(Semaphore::new(1)),
             naming,
@@ -181,6 +183,10 @@ impl App {
 
     pub fn scim_door(&self) -> &ScimDoor {
         &self.0.scim_door
+    }
+
+    pub fn turned_away(&self) -> &TurnedAway {
+        &self.0.turned_away
     }
 
     fn failures(&self) -> &provisioning::Failures {

@@ -85,10 +85,6 @@ impl IntoResponse for Failure {
     }
 }
 
-pub(super) async fn not_found() -> Failure {
-    Failure::new(ProblemCode::NotFound, "there is nothing at this address")
-}
-
 pub(super) async fn method_not_allowed() -> Failure {
     Failure::new(ProblemCode::MethodNotAllowed, "this address does not know that method")
 }

@@ -19,16 +19,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::Uri;
+use axum::{Extension, Router};
 use ipnet::IpNet;
 
 pub use failure::Failure;
 pub use json::{Json, SmallBody};
 pub use trace::RequestTag;
 
+use sallyport_protocol::ProblemCode;
+
+use self::client_address::ClientAddress;
 use self::strangers::Strangers;
-use crate::app::App;
+use crate::app::{App, Reason};
 use crate::config::Surface;
 
 /// The largest honest body here is a certificate request with an RSA key: a few KiB.
@@ -53,13 +57,21 @@ pub fn router(app: &App, surfaces: &BTreeSet<Surface>, proxies: &[IpNet]) -> Rou
     }
     let strangers = Strangers::new(app.clock());
     router
-        .fallback(failure::not_found)
+        .fallback(nothing_there)
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(app.clone(), counted::certificates))
         .layer(axum::middleware::from_fn_with_state(strangers, strangers::at_the_door))
         .layer(axum::middleware::from_fn_with_state(Arc::from(proxies), client_address::note))
         .layer(axum::middleware::from_fn_with_state(app.clone(), trace::tag))
         .with_state(app.clone())
+}
+
+async fn nothing_there(State(app): State<App>, from: Option<Extension<ClientAddress>>, uri: Uri) -> Failure {
+    if scim::may_be_meant(uri.path()) {
+        let from = from.map(|Extension(ClientAddress(address))| address);
+        app.turned_away().note(None, Reason::LOST, from, app.now());
+    }
+    Failure::new(ProblemCode::NotFound, "there is nothing at this address")
 }
 
 /// With a limit on bodies, and on the time from a request's headers to its answer: slow bodies end here.

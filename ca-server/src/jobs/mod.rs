@@ -34,6 +34,9 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             tracing::warn!(error = %Chain(&error), "the provisioning log could not be shortened");
         }
         app.write_failures().await;
+        if let Err(error) = app.write_turned_away().await {
+            tracing::warn!(error = %Chain(&error), "refused credentials could not be written to the provisioning log");
+        }
         if let Err(error) = app.settle_scopes().await {
             tracing::warn!(error = %Chain(&error), "a changed scope could not be carried out; it is tried again");
         }

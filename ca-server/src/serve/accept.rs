@@ -20,7 +20,7 @@ use tower::Service;
 use super::Limits;
 use super::patience::Patient;
 use super::peers::Peers;
-use super::repair::{Heads, Repairing};
+use super::repair::{Heads, repairing};
 use super::tls::{TlsError, server_config};
 use crate::app::SharedClock;
 use crate::config::{Listen, Surface};
@@ -151,7 +151,7 @@ impl Http {
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let Self { peer, limits, router, watcher, repair } = self;
         let heads = Heads::default();
-        let stream = Repairing::new(stream, heads.clone(), repair);
+        let stream = repairing(stream, heads.clone(), repair);
         // Called by hyper at the very end of a head.
         let service = service_fn(move |mut request: Request<Incoming>| {
             if let Some(unreadable) = heads.read(&request) {

@@ -10,7 +10,7 @@
 mod chunks;
 mod line;
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::http::{Method, Request, Version, header};
 use hyper::body::Body;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Join, ReadBuf, ReadHalf, WriteHalf};
 
 use self::chunks::{Chunks, Way};
 use self::line::{LONGEST, Outcome};
@@ -109,6 +109,16 @@ enum Place {
     Lost,
 }
 
+/// What is read is repaired where `on`, else it passes as it is; what is written passes.
+pub(super) fn repairing<S: AsyncRead + AsyncWrite>(
+    stream: S,
+    heads: Heads,
+    on: bool,
+) -> Join<Repairing<ReadHalf<S>>, WriteHalf<S>> {
+    let (read, write) = tokio::io::split(stream);
+    tokio::io::join(Repairing::new(read, heads, on), write)
+}
+
 /// A stream whose first lines are repaired on the way.
 #[derive(Debug)]
 pub(super) struct Repairing<S> {
@@ -123,8 +133,7 @@ pub(super) struct Repairing<S> {
 }
 
 impl<S> Repairing<S> {
-    /// Repairs where `on`; else everything passes as it is.
-    pub(super) const fn new(stream: S, heads: Heads, on: bool) -> Self {
+    const fn new(stream: S, heads: Heads, on: bool) -> Self {
         let place = if on { Place::Start } else { Place::Lost };
         Self { stream, heads, place, held: Vec::new(), free: 0, given: 0 }
     }
@@ -285,32 +294,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Repairing<S> {
                 return Poll::Ready(Ok(()));
             }
         }
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Repairing<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

@@ -431,7 +431,8 @@ pub struct ProvisioningQuery {
 
 /// One operation that a directory asked for, and what came of it.
 ///
-/// `detail` has `operation` (create, replace, update, delete, read), `resource` (User, Group), `status` and `outcome`
+/// `detail` has `operation` (create, replace, update, delete, read; connect, of a Connection, for requests whose credential
+/// was no good), `resource` (User, Group, Connection), `status` and `outcome`
 /// (success, failure), and where there is something to say: `resource_id`, `name`, `external_id`, `changes`
 /// (`[{attribute, old?, new?}]`), `members`, `person`, `scim_type`, `detail`.
 #[derive(Clone, Debug, Deserialize, Serialize)]

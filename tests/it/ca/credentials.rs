@@ -1,5 +1,7 @@
 //! What lets a directory write: rotation, ends and their extension, Basic, OAuth, source networks, wrong ones.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -246,6 +248,114 @@ fn refusals_are_logged_without_their_secrets_and_not_without_end() -> Result<()>
     for part in ["status=401", "the credential is unknown", "127.0.0.1", "WARN"] {
         assert!(lines[0].contains(part), "{part} is missing: {}", lines[0]);
     }
+    Ok(())
+}
+
+fn findings(world: &World) -> Result<Vec<Value>> {
+    let found = world.wait(world.admin()?.doctor())?;
+    let found: Vec<Value> = serde_json::from_value(serde_json::to_value(found)?)?;
+    Ok(found.into_iter().filter(|finding| finding["check"] == "scim_refused").collect())
+}
+
+/// The entries of those who were turned away.
+fn turned_away(world: &World) -> Result<Vec<Value>> {
+    let log = world.ca.command(&["provisioning", "log", "--failed", "--format", "json"])?.ok()?;
+    let log: Vec<Value> = serde_json::from_str(&log)?;
+    Ok(log.into_iter().filter(|event| event["operation"] == "connect").collect())
+}
+
+#[test]
+fn a_wrong_paste_is_seen_where_an_administrator_looks() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    let (expired, expired_token) = created(&world, &["--ttl", "5m"])?;
+    let (_, revoked) = created(&world, &["--name", "old"])?;
+    world.ca.command(&["scim-token", "revoke", "old"])?.ok()?;
+    let found = findings(&world)?;
+    assert!(found.len() == 1 && found[0]["health"] == "ok", "{found:?}");
+
+    let store = rusqlite::Connection::open(world.ca.folder().join("sallyport.db"))?;
+    store.busy_timeout(LONG)?;
+    let end = "UPDATE scim_tokens SET expires_at = created_at WHERE id = ?1";
+    assert_eq!(store.execute(end, [&expired])?, 1);
+    let cut = &world.scim_token[..world.scim_token.len() - 1];
+    for shown in [cut, "eyJ0eXAiOiJKV1QifQ.e30.x", &revoked, &expired_token] {
+        assert_eq!(with_token(&world, shown)?, 401);
+    }
+    assert_eq!(status(&world, users(&world))?, 401);
+    assert_eq!(world.send(ask(&world, "grant_type=client_credentials"))?.status, 401);
+    for address in ["/Users", "/scim/Users?filter=userName+eq+%22x%22", "/scim/v2/v2/Users"] {
+        let answer = world.send(world.request(Method::GET, address).bearer_auth(&world.scim_token))?;
+        assert_eq!(answer.status, 404, "{address}");
+    }
+
+    let found = findings(&world)?;
+    let told = |what: &str| -> Result<&Value> {
+        let of = |finding: &&Value| finding["detail"].as_str().is_some_and(|detail| detail.contains(what));
+        found.iter().find(of).with_context(|| format!("{what}: {found:?}"))
+    };
+    for (what, remedy) in [
+        ("the credential is unknown: requests turned away: 1 since", "scim-token create"),
+        ("the token is one of Entra's own: requests turned away: 1 since", "Secret Token"),
+        ("no credential: requests turned away: 2 since", "Secret Token"),
+        ("entra: the credential has expired: requests turned away: 1 since", "extend"),
+        ("entra: the credential was revoked: requests turned away: 1 since", "scim-token create"),
+        ("the address is none of SCIM's: requests turned away: 3 since", "/scim/v2"),
+    ] {
+        let finding = told(what)?;
+        assert_eq!(finding["health"], "warning", "{finding}");
+        assert!(finding["remedy"].as_str().is_some_and(|text| text.contains(remedy)), "{finding}");
+        assert!(finding["detail"].as_str().is_some_and(|text| text.ends_with("the last from 127.0.0.1")));
+    }
+    assert_eq!(found.len(), 6, "{found:?}");
+    // The look around comes each half a minute, and each reason has its entry once.
+    let entries = || turned_away(&world).ok().filter(|entries| entries.len() == 6);
+    let entries = wait_until("the log to tell", 2 * LONG, entries)?;
+    let expired = entries.iter().find(|entry| entry["detail"].to_string().contains("expired"));
+    let expired = expired.context("not told")?;
+    assert_eq!((&expired["connection"], &expired["status"]), (&"entra".into(), &401.into()));
+    assert!(!format!("{entries:?}{found:?}").contains(cut), "a secret is told");
+    Ok(())
+}
+
+/// Ten thousand strangers: what is remembered of them does not grow, and nothing is written for each.
+#[test]
+fn a_storm_of_strangers_fills_no_log() -> Result<()> {
+    const STORM: usize = 10_000;
+    let world = World::new(&[], &[])?;
+    let rows = || -> Result<i64> {
+        let store = rusqlite::Connection::open(world.ca.folder().join("sallyport.db"))?;
+        store.busy_timeout(LONG)?;
+        let count =
+            |table: &str| store.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
+        let (log, chain): (i64, i64) = (count("provisioning")?, count("audit")?);
+        Ok(log + chain)
+    };
+    let before = rows()?;
+    let mut stream = TcpStream::connect(world.ca.url().trim_start_matches("http://"))?;
+    stream.set_read_timeout(Some(LONG))?;
+    let mut answers = BufReader::new(stream.try_clone()?);
+    let reader = std::thread::spawn(move || -> Result<usize> {
+        let (mut refused, mut line) = (0, String::new());
+        while refused < STORM && answers.read_line(&mut line)? > 0 {
+            refused += usize::from(line.contains("HTTP/1.1 401 "));
+            line.clear();
+        }
+        Ok(refused)
+    });
+    for number in 0..STORM {
+        let request =
+            format!("GET {USERS} HTTP/1.1\r\nHost: ca\r\nAuthorization: Bearer sps_{number}\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+    }
+    let refused = reader.join().map_err(|_| anyhow::anyhow!("the reader broke"))??;
+    assert_eq!(refused, STORM);
+    let found = findings(&world)?;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0]["detail"].as_str().is_some_and(|text| text.contains("away: 10000 since")), "{found:?}");
+    let entries = wait_until("the log to tell", 2 * LONG, || {
+        turned_away(&world).ok().filter(|entries| !entries.is_empty())
+    })?;
+    assert!(entries.len() == 1 && rows()? == before + 1, "{entries:?}");
     Ok(())
 }
 

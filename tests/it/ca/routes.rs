@@ -32,6 +32,7 @@ const ROUTES: &[(&str, &[&str], For)] = &[
     ("/v1/hosts/self/report", &["POST"], For::Host),
     ("/v1/hosts/self/snapshot", &["GET"], For::Host),
     ("/scim/token", &["POST"], For::Scim),
+    ("/scim/v2/", &["GET"], For::Scim),
     ("/scim/v2/.search", &["POST"], For::Scim),
     ("/scim/v2/Bulk", &METHODS, For::Scim),
     ("/scim/v2/Groups", &["GET", "POST"], For::Scim),

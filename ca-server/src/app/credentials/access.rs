@@ -28,13 +28,15 @@ impl fmt::Debug for AccessGrant {
 }
 
 impl App {
-    /// A token for the client's secret, from where the connection's networks allow.
+    /// A token for a client's id and secret, from where the connection's networks allow.
     pub async fn grant_access(
         &self,
-        client: &str,
-        secret: &str,
+        shown: Option<(&str, &str)>,
         from: Option<IpAddr>,
     ) -> Result<Result<AccessGrant, Turned>, AppError> {
+        let Some((client, secret)) = shown else {
+            return Ok(Err(self.turn_away(None, Turned::Nothing, from)));
+        };
         let known = match self.admit_as(CredentialKind::OAuth, Some(client), secret, from).await? {
             Ok(known) => known,
             Err(turned) => return Ok(Err(turned)),

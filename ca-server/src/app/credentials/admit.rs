@@ -41,6 +41,8 @@ impl fmt::Debug for Presented {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Turned {
     Expired,
+    /// It was made by somebody else: Entra shows one of its own where its page has none of ours.
+    ForeignToken,
     /// The credential is good, and the request comes from outside of the connection's networks.
     Network,
     /// Nothing was shown, or nothing that could be read.
@@ -57,6 +59,7 @@ impl Turned {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "the credential has expired",
+            Self::ForeignToken => "the token is one of Entra's own",
             Self::Network => "it comes from outside of the connection's networks",
             Self::Nothing => "no credential",
             Self::Revoked => "the credential was revoked",
@@ -80,14 +83,17 @@ impl App {
     /// address, where it is known.
     pub async fn admit(
         &self,
-        shown: &Presented,
+        shown: Option<&Presented>,
         from: Option<IpAddr>,
     ) -> Result<Result<(ScimConnection, ConnectionName), Turned>, AppError> {
         let admitted = match shown {
-            Presented::Basic { user, password } => {
+            Some(Presented::Basic { user, password }) => {
                 self.admit_as(CredentialKind::Basic, Some(user), password, from).await?
             }
-            Presented::Bearer(token) => self.admit_as(CredentialKind::Bearer, None, token, from).await?,
+            Some(Presented::Bearer(token)) => {
+                self.admit_as(CredentialKind::Bearer, None, token, from).await?
+            }
+            None => Err(self.turn_away(None, Turned::Nothing, from)),
         };
         let Known { credential, connection, .. } = match admitted {
             Ok(known) => known,
@@ -112,7 +118,7 @@ impl App {
     ) -> Result<Result<Known, Turned>, AppError> {
         let (now, hash) = (self.now(), hash(secret));
         if let Err(seconds) = self.scim_door().look(from, &hash, now) {
-            return Ok(Err(Turned::TooMany { seconds }));
+            return Ok(Err(self.turn_away(None, Turned::TooMany { seconds }, from)));
         }
         let is_access = kind == CredentialKind::Bearer && secret.starts_with(ACCESS_PREFIX);
         let found = self
@@ -127,14 +133,21 @@ impl App {
             })
             .await?;
         let found = found.filter(|known| user.is_none_or(|user| known.credential.id.to_string() == user));
-        let judged = found.ok_or(Turned::Unknown).and_then(|known| judge(known, from, now));
+        let tenant = found.as_ref().map(|known| known.connection.tenant);
+        let judged = found.ok_or_else(|| unknown(secret)).and_then(|known| judge(known, from, now));
         match &judged {
             Ok(_) => self.scim_door().passed(hash),
             // A good credential from the wrong place is no guess.
             Err(Turned::Network) => {}
             Err(_) => self.scim_door().wrong(from, now),
         }
-        Ok(judged)
+        Ok(judged.map_err(|turned| self.turn_away(tenant, turned, from)))
+    }
+
+    /// Counts somebody who is turned away; `tenant`: whose credential it was, where it was one.
+    pub(super) fn turn_away(&self, tenant: Option<TenantId>, turned: Turned, from: Option<IpAddr>) -> Turned {
+        self.turned_away().note(tenant, turned.into(), from, self.now());
+        turned
     }
 
     /// A note for administrators that the database has no room for, or the queue, turns nobody away who may read; the
@@ -173,6 +186,11 @@ fn with_connection(tx: &dyn ReadTx, found: Option<WithEnd>) -> Result<Option<Kno
     let Some((credential, ends)) = found else { return Ok(None) };
     let connection = tx.connection_of(credential.tenant)?;
     Ok(connection.map(|connection| Known { credential, connection, ends }))
+}
+
+/// A token that is not ours. Entra's own are JSON Web Tokens (RFC 7519), which begin with the braces of their header.
+fn unknown(secret: &str) -> Turned {
+    if secret.starts_with("eyJ") { Turned::ForeignToken } else { Turned::Unknown }
 }
 
 /// What a credential that exists is worth now, and there.

@@ -5,6 +5,7 @@ mod access;
 mod admit;
 mod door;
 pub(in crate::app) mod expiry;
+mod refused;
 
 use std::collections::HashMap;
 
@@ -21,6 +22,7 @@ use sallyport_store::{CredentialKind, ReadTx, ScimTokenRow, StoreError};
 pub use self::access::AccessGrant;
 pub use self::admit::{Presented, ScimConnection, Turned};
 pub use self::door::ScimDoor;
+pub use self::refused::{Count, Reason, TurnedAway};
 use super::tokens::{expiry, generate, hash};
 use super::{App, AppError, connections};
 

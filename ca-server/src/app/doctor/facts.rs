@@ -5,6 +5,7 @@ use sallyport_domain::{ConflictReason, ConnectionName, TenantId};
 use sallyport_store::{ConnectionRow, HostRow, ReadTx, ScimTokenRow, StoreError};
 
 use crate::app::credentials::expiry::{Stage, stage};
+use crate::app::credentials::{Count, Reason};
 use crate::app::silence::is_silent;
 use crate::app::{App, AppError};
 use crate::config::Tls;
@@ -21,6 +22,8 @@ pub(in crate::app) struct Facts {
     pub(in crate::app) tokens: Vec<ScimTokenRow>,
     pub(in crate::app) hosts: Vec<HostRow>,
     pub(in crate::app) troubled: Vec<Troubled>,
+    /// Who was turned away at the door of this process lately.
+    pub(in crate::app) turned_away: Vec<(Option<TenantId>, Reason, Count)>,
     /// The expression in force, where the configuration file has another one.
     pub(in crate::app) other_expression: Option<String>,
     /// Listeners with certificate files, and when those end; `None` where that cannot be read.
@@ -54,6 +57,7 @@ impl App {
         let tls = self.certificate_ends().await;
         let (now, listening_since) = (self.now(), self.listening_since());
         let silent_after = self.config().scim.silent_after;
+        let turned_away = self.turned_away().recent(now);
         let naming = std::sync::Arc::clone(self.naming());
         self.store()
             .read(move |tx| {
@@ -70,6 +74,7 @@ impl App {
                     tokens,
                     hosts,
                     troubled,
+                    turned_away,
                     other_expression,
                     tls,
                 })

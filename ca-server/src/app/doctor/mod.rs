@@ -6,6 +6,7 @@ mod facts;
 mod hosts;
 mod links;
 mod names;
+mod refused;
 mod silence;
 mod tls;
 
@@ -15,8 +16,15 @@ pub(super) use self::facts::Facts;
 use super::{App, AppError};
 
 /// Every check, in the order in which an administrator reads them. A new one gets its own file and its row here.
-const CHECKS: &[fn(&Facts) -> Vec<Finding>] =
-    &[credentials::check, silence::check, links::check, names::check, hosts::check, tls::check];
+const CHECKS: &[fn(&Facts) -> Vec<Finding>] = &[
+    credentials::check,
+    refused::check,
+    silence::check,
+    links::check,
+    names::check,
+    hosts::check,
+    tls::check,
+];
 
 impl App {
     /// Everything that `sallyport-ca doctor` says, good or bad.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::values::{changes, shown};
 use super::{Attempt, Concerned, Verb};
+use crate::app::credentials::{Count, Reason};
 
 /// Members that are named; all of them are counted, and each finds the event.
 const NAMED: usize = 20;
@@ -57,6 +58,18 @@ impl Entry {
         entry.group = concerned.group;
         entry.people.extend(concerned.person);
         entry
+    }
+
+    /// Requests whose credential was no good: nothing is known of what they wanted.
+    pub fn turned_away(tenant: TenantId, reason: Reason, count: &Count) -> Self {
+        let entry = Self { tenant, group: None, people: Vec::new(), body: Map::new() };
+        entry
+            .with("operation", "connect")
+            .with("resource", "Connection")
+            .with("status", reason.status)
+            .with("outcome", "failure")
+            .with("detail", format!("{} ({}); {}", reason.what, count.text(), reason.remedy))
+            .count(count.times)
     }
 
     /// How many operations this stands for.

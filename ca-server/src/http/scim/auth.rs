@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::failure::ScimFailure;
 use super::watch::Observed;
-use crate::app::{App, Presented, ScimConnection, Turned};
+use crate::app::{App, Presented, ScimConnection};
 use crate::http::client_address::ClientAddress;
 
 /// Longest Authorization header looked at.
@@ -16,9 +16,9 @@ impl FromRequestParts<App> for ScimConnection {
     type Rejection = ScimFailure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ScimFailure> {
-        let shown = shown(parts).ok_or(ScimFailure::Turned(Turned::Nothing))?;
         let from = parts.extensions.get::<ClientAddress>().map(|client| client.0);
-        let (connection, name) = app.admit(&shown, from).await?.map_err(ScimFailure::Turned)?;
+        let admitted = app.admit(shown(parts).as_ref(), from).await?;
+        let (connection, name) = admitted.map_err(ScimFailure::Turned)?;
         if let Some(observed) = parts.extensions.get::<Observed>() {
             observed.belongs_to(connection.tenant, name);
         }

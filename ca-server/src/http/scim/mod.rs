@@ -20,6 +20,7 @@ use axum::routing::{any, get, post};
 use sallyport_protocol::path;
 use sallyport_scim::{Kind, Parameters, ScimError};
 
+pub(super) use self::address::may_be_meant;
 use self::failure::ScimFailure;
 use super::{Failure, TIMEOUT, limited};
 use crate::app::{App, ListQuery};

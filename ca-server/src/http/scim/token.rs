@@ -25,14 +25,18 @@ pub(super) async fn issue(
     body: Bytes,
 ) -> Result<Response, Refused> {
     let form = Form::read(&body)?;
-    let (client, secret) = form.client(&headers)?;
+    let client = form.client(&headers)?;
     match form.one("grant_type")? {
-        Some("client_credentials") => {}
-        Some(_) => return Err(Refused::UnsupportedGrant),
-        None => return Err(Refused::Invalid("grant_type is missing")),
+        None if client.is_some() => return Err(Refused::Invalid("grant_type is missing")),
+        Some(kind) if client.is_some() && kind != "client_credentials" => {
+            return Err(Refused::UnsupportedGrant);
+        }
+        // Whoever shows nothing is told that first.
+        _ => {}
     }
     let from = from.map(|Extension(ClientAddress(address))| address);
-    let AccessGrant { token, seconds } = app.grant_access(&client, &secret, from).await??;
+    let shown = client.as_ref().map(|(id, secret)| (id.as_str(), secret.as_str()));
+    let AccessGrant { token, seconds } = app.grant_access(shown, from).await??;
     let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": seconds });
     Ok(answer(StatusCode::OK, body))
 }
@@ -58,14 +62,14 @@ impl Form {
     }
 
     /// Section 2.3.1: in the header or in the form; both at once only where they agree.
-    fn client(&self, headers: &HeaderMap) -> Result<(String, String), Refused> {
+    fn client(&self, headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
         let in_form = self.one("client_id")?.zip(self.one("client_secret")?);
         let in_form = in_form.map(|(id, secret)| (id.to_owned(), secret.to_owned()));
         match (in_header(headers), in_form) {
             (Some(header), Some(form)) if header != form => {
                 Err(Refused::Invalid("the header names one client and the form another"))
             }
-            (header, form) => header.or(form).ok_or(Refused::Client(Turned::Nothing)),
+            (header, form) => Ok(header.or(form)),
         }
     }
 }

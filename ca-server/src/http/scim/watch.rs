@@ -11,9 +11,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sallyport_domain::{ConnectionName, TenantId};
 
+use super::address;
 use super::aim::Aim;
 use super::failure::ScimFailure;
-use crate::app::{App, Attempt};
+use crate::app::{App, Attempt, Reason};
 use crate::http::client_address::ClientAddress;
 use crate::http::{Failure, RequestTag};
 use crate::metrics::ScimOperation;
@@ -59,8 +60,10 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     let from = request.extensions().get::<ClientAddress>().map(|client| client.0);
     let tag = request.extensions().get::<RequestTag>().copied();
     let path = request.uri().path().to_owned();
-    let operation = ScimOperation::of(request.method().as_str(), &path);
-    let aim = Aim::of(request.method(), request.uri());
+    let meant = address::meant(request.uri());
+    let meant = meant.as_ref().unwrap_or_else(|| request.uri());
+    let operation = ScimOperation::of(request.method().as_str(), meant.path());
+    let aim = Aim::of(request.method(), meant);
     let begun = Instant::now();
     let response = match request.extensions().get::<Unreadable>() {
         Some(why) => ScimFailure::Unreadable(*why).into_response(),
@@ -70,6 +73,10 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     let status = response.status();
     let refused = response.extensions_mut().remove::<Refused>();
     app.metrics().scim(observed.connection(), operation, status.as_u16(), begun.elapsed());
+    if status == StatusCode::NOT_FOUND && observed.connection().is_none() {
+        // Nothing that asks for a credential is there.
+        app.turned_away().note(None, Reason::LOST, from, app.now());
+    }
     if is_worth_a_line(status)
         && let Some(untold) = app.scim_door().tell(app.now())
     {

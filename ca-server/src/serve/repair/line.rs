@@ -7,6 +7,8 @@ use super::Unreadable;
 /// Of a line, its end included. With the headers it has to fit into what hyper reads at most.
 pub(super) const LONGEST: usize = 24 * 1024;
 const END: &[u8] = b" HTTP/1.1\r\n";
+/// What a line ends with, as far as every version has it.
+const VERSION: &[u8] = b" HTTP/";
 const LONGEST_METHOD: usize = 16;
 /// What stands between the path of SCIM and anything else.
 const BELOW: &[u8] = b"/scim/";
@@ -29,7 +31,7 @@ pub(super) fn repair(line: &[u8]) -> Outcome {
         return replaced(method, Unreadable::TooLong);
     }
     let Some(target) = target(method, line) else { return Outcome::Same };
-    if target.contains(&b' ') {
+    if has_a_doubtful_space(target) {
         return replaced(method, Unreadable::Space);
     }
     if !target.iter().enumerate().any(|(at, byte)| is_strange(*byte, &target[..at])) {
@@ -71,12 +73,19 @@ fn target<'a>(method: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
     (target.starts_with(BELOW) && !target.iter().any(u8::is_ascii_control)).then_some(target)
 }
 
+/// Whoever ends an address at its first space still sees the same path, where that space stands behind the question
+/// mark. Where what follows looks like the end of a line, even that is not sure.
+fn has_a_doubtful_space(target: &[u8]) -> bool {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    path.contains(&b' ') || target.windows(VERSION.len()).any(|part| part.eq_ignore_ascii_case(VERSION))
+}
+
 /// What no address has (RFC 3986, section 2) and clients write all the same. A request has no fragment (RFC 9112,
 /// section 3.2): behind the question mark a `#` is one of a value's own, as in the names of guests.
 fn is_strange(byte: u8, before: &[u8]) -> bool {
     match byte {
         b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => true,
-        b'#' => before.contains(&b'?'),
+        b'#' | b' ' => before.contains(&b'?'),
         _ => !byte.is_ascii(),
     }
 }
@@ -109,6 +118,10 @@ mod tests {
                 "/scim/v2/Users?filter=userName+eq+%22a%23EXT%23@b%22",
             ),
             ("/scim/v2/Users/\"x\"", "/scim/v2/Users/%22x%22"),
+            (
+                "/scim/v2/Users?filter=userName eq \"a  b\" ",
+                "/scim/v2/Users?filter=userName%20eq%20%22a%20%20b%22%20",
+            ),
             (
                 "/scim/v2/Groups?filter=displayName+eq+\"Gr\u{fc}n\"",
                 "/scim/v2/Groups?filter=displayName+eq+%22Gr%C3%BCn%22",
@@ -150,7 +163,10 @@ mod tests {
         let long = format!("POST /scim/v2/Users?filter={} HTTP/1.1\r\n", "x".repeat(LONGEST));
         let growing = format!("PUT /scim/v2/Users?filter={} HTTP/1.1\r\n", "\"".repeat(LONGEST / 2));
         for (line, method, why) in [
-            ("GET /scim/v2/Users?filter=userName eq \"x\" HTTP/1.1\r\n", "GET", Unreadable::Space),
+            ("DELETE /scim/v2/Users/a b?c HTTP/1.1\r\n", "DELETE", Unreadable::Space),
+            ("GET /scim/v2/Users ?c HTTP/1.1\r\n", "GET", Unreadable::Space),
+            ("GET /scim/v2/Users?a HTTP/1.1 HTTP/1.1\r\n", "GET", Unreadable::Space),
+            ("GET /scim/v2/Users?a http/2 b HTTP/1.1\r\n", "GET", Unreadable::Space),
             (long.as_str(), "POST", Unreadable::TooLong),
             (growing.as_str(), "PUT", Unreadable::TooLong),
         ] {

@@ -65,6 +65,76 @@ fn a_search_that_is_none() -> Result<()> {
     assert_refused(&world.scim(Method::GET, "/.search", None)?, 405, None)
 }
 
+/// What an administrator pasted as Tenant URL stands before every address, whatever is done there.
+#[test]
+fn every_method_through_every_form_of_flags() -> Result<()> {
+    let world = World::shared()?;
+    for (number, flags) in [
+        "",
+        "/",
+        "/?aadOptscim062020",
+        "?AzureAdScimPatch2017",
+        "/?aadOptscim062020&AzureAdScimPatch062020",
+        "/?other=1&aadOptscim062020=true",
+        "/?aadOptscim062020&",
+        "/aadOptscim062020",
+        "/&aadOptscim062020",
+        "/%3FaadOptscim062020",
+        "/%3faadOptscim062020%26AzureAdScimPatch062020",
+        "/%3FaadOptscim062020=true&other=1/",
+        "//AzureAdScimPatch2017/aadOptscim062020",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        through(&world, flags, &format!("flags-{number}")).with_context(|| format!("flags: {flags}"))?;
+    }
+    Ok(())
+}
+
+fn through(world: &World, flags: &str, name: &str) -> Result<()> {
+    let ask = |method: Method, path: &str, body: Option<&Value>, status: u16| -> Result<Answer> {
+        let answer = world.scim(method.clone(), &format!("{flags}{path}"), body)?;
+        anyhow::ensure!(answer.status == status, "{method} {path}: {} {}", answer.status, answer.text());
+        Ok(answer)
+    };
+    let created = ask(Method::POST, "/Users", Some(&user(name)), 201)?.json()?;
+    let path = format!("/Users/{}", created["id"].as_str().context("no id")?);
+    assert!(!created["meta"]["location"].to_string().contains("lag"), "{created}");
+    let filter = format!("filter=userName+eq+%22{name}%40contoso.test%22");
+    for found in [
+        ask(Method::GET, &format!("/Users?{filter}"), None, 200)?,
+        ask(Method::POST, "/.search", Some(&json!({ "filter": format!("id eq \"{}\"", &path[7..]) })), 200)?,
+    ] {
+        assert_eq!(found.json()?["totalResults"], 1);
+    }
+    let lead = json!({ "schemas": [PATCH_OP], "Operations": [{ "op": "Replace", "path": "title", "value": "Lead" }] });
+    assert_eq!(ask(Method::PATCH, &path, Some(&lead), 200)?.json()?["title"], "Lead");
+    ask(Method::GET, &format!("{path}?attributes=title"), None, 200)?;
+    assert_eq!(ask(Method::PUT, &path, Some(&user(name)), 200)?.json()?["title"], user(name)["title"]);
+    ask(Method::HEAD, &path, None, 200)?;
+    ask(Method::PATCH, "/Users", Some(&lead), 405)?;
+    ask(Method::GET, "/ServiceProviderConfig", None, 200)?;
+    ask(Method::DELETE, &path, None, 204)?;
+    ask(Method::DELETE, &path, None, 404)?;
+    Ok(())
+}
+
+/// RFC 7644, section 3.4.2.1: a query may be made of everything at once.
+#[test]
+fn the_root_is_users_and_groups() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    let ids = [create(&world, "Users", &user("root.one"))?, create(&world, "Groups", &group("root.two"))?];
+    let filter = "filter=userName+sw+%22root.%22+or+displayName+sw+%22root.%22";
+    for address in ["?", "/?", "/?aadOptscim062020&"] {
+        let found = read(&world, &format!("{address}{filter}"))?;
+        let found: Vec<_> =
+            found["Resources"].as_array().context("no list")?.iter().map(|one| &one["id"]).collect();
+        assert_eq!(found, ids.iter().collect::<Vec<_>>(), "{address}");
+    }
+    assert_refused(&world.scim(Method::POST, "/", Some(&json!({})))?, 405, None)
+}
+
 #[test]
 fn methods_and_addresses_that_are_not_there() -> Result<()> {
     let world = World::shared()?;

@@ -120,11 +120,22 @@ fn other_bytes_that_no_address_has() -> Result<()> {
     Ok(())
 }
 
+/// In a filter a space is read; where it could be the end of the address, it is told.
 #[test]
-fn a_space_in_an_address_is_told() -> Result<()> {
+fn spaces_in_an_address_as_they_are() -> Result<()> {
     let world = World::shared()?;
-    let said = Line::open(&world)?.get("/Users?filter=userName eq \"a\"")?;
-    assert!(said.refused(400)?.contains("%20") && said.closes, "{said:?}");
+    let name = unique();
+    let id = create(&world, "Users", &user(&name))?;
+    let mut line = Line::open(&world)?;
+    for _ in 0..2 {
+        let said =
+            line.get(&format!("/Users?filter=userName eq \"{name}@contoso.test\" and active eq true"))?;
+        assert!(said.status == 200 && said.body["Resources"][0]["id"] == *id && !said.closes, "{said:?}");
+    }
+    for target in ["/Users/a b", "/Users ?filter=title pr", "/Users?filter=title pr HTTP/1.1"] {
+        let said = Line::open(&world)?.get(target)?;
+        assert!(said.refused(400)?.contains("%20") && said.closes, "{said:?}");
+    }
     unharmed(&world)
 }
 

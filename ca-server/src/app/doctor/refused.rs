@@ -1,0 +1,27 @@
+//! Whether somebody knocks and is turned away: a directory with a wrong secret, or a stranger.
+
+use sallyport_domain::TenantId;
+use sallyport_protocol::admin::Finding;
+
+use super::facts::Facts;
+use super::{ok, warning};
+use crate::app::credentials::{Count, Reason};
+
+const CHECK: &str = "scim_refused";
+
+/// Never more than a warning: anybody can knock.
+pub(super) fn check(facts: &Facts) -> Vec<Finding> {
+    if facts.turned_away.is_empty() {
+        return vec![ok(CHECK, "no SCIM request was turned away in the last 24 hours")];
+    }
+    let finding = |(tenant, reason, count): &(Option<TenantId>, Reason, Count)| {
+        let whose = tenant.and_then(|tenant| facts.name_of(tenant));
+        let whose = whose.map(|name| format!("{name}: ")).unwrap_or_default();
+        warning(
+            CHECK,
+            format!("{whose}{}: requests turned away: {}", reason.what, count.text()),
+            reason.remedy,
+        )
+    };
+    facts.turned_away.iter().map(finding).collect()
+}
