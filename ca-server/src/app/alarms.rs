@@ -103,32 +103,13 @@ fn log(notice: &Notice) {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
     use sallyport_store::conformance::samples::{connection, now, scim_token};
-    use sallyport_store::{ConnectionRow, ScimTokenRow};
 
     use super::*;
-
-    const DAY: SignedDuration = SignedDuration::from_hours(24);
-
-    fn facts(days: i32, last_request_days: i32) -> Facts {
-        let later = |days: i32| now() + DAY.saturating_mul(days);
-        let token = ScimTokenRow { expires_at: later(365), ..scim_token(1) };
-        let revoked = ScimTokenRow { revoked_at: Some(now()), ..scim_token(2) };
-        let spoke = ConnectionRow { last_request_at: Some(later(last_request_days)), ..connection(1) };
-        Facts {
-            now: later(days),
-            listening_since: now(),
-            silent_after: SignedDuration::from_hours(3),
-            connections: vec![spoke],
-            tokens: vec![token, revoked],
-            hosts: Vec::new(),
-            troubled: Vec::new(),
-            turned_away: Vec::new(),
-            other_expression: None,
-            tls: Vec::new(),
-        }
-    }
+    use crate::app::testing::{DAY, facts};
 
     #[test]
     fn each_step_to_the_end_is_told_once() {
@@ -144,6 +125,42 @@ mod tests {
             }
         }
         assert_eq!(told, [(335, Stage::Month), (358, Stage::Week), (364, Stage::Day), (365, Stage::Over)]);
+    }
+
+    /// What is written into it, as text.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_log_warns_once_at_each_of_three_steps() {
+        let lines = Lines::default();
+        let to = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let mut watch = Watch::default();
+            for days in 0..400 {
+                (0..3).flat_map(|_| watch.step(&facts(days, days))).for_each(|notice| log(&notice));
+            }
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let of = |level: &str, what: &str| {
+            text.lines().filter(|line| line.contains(level) && line.contains(what)).count()
+        };
+        assert_eq!(
+            (of(" WARN ", "expires soon"), of("ERROR ", "has expired"), text.lines().count()),
+            (3, 1, 4)
+        );
+        assert!(text.contains(&scim_token(1).id.to_string()), "{text}");
     }
 
     #[test]

@@ -4,13 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use sallyport_client::SystemClock;
 use sallyport_domain::Clock;
 use sallyport_entra::{HttpClient, Issuer};
+use sallyport_store::conformance::samples::{connection, now, scim_token};
+use sallyport_store::{ConnectionRow, ScimTokenRow};
 use sallyport_store_sqlite::SqliteStore;
 use serde_json::{Map, Value};
 
 use super::App;
+use super::doctor::Facts;
 use crate::config::{self, Template};
 use crate::signer::Keys;
 
@@ -42,6 +46,28 @@ pub(super) fn app_with(folder: &Path, clock: Arc<dyn Clock>, edit: impl FnOnce(S
     let http = HttpClient::new(tls, Duration::from_secs(1)).unwrap();
     let issuer = Issuer::new(config.ca.issuer.clone(), http);
     App::new(config, keys, store, issuer, clock, Vec::new())
+}
+
+pub(super) const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// So many days after a credential was made for a year, on a connection that spoke last after so many.
+pub(super) fn facts(days: i32, last_request_days: i32) -> Facts {
+    let later = |days: i32| now() + DAY.saturating_mul(days);
+    let token = ScimTokenRow { created_at: now(), expires_at: later(365), ..scim_token(1) };
+    let revoked = ScimTokenRow { revoked_at: Some(now()), ..scim_token(2) };
+    let spoke = ConnectionRow { last_request_at: Some(later(last_request_days)), ..connection(1) };
+    Facts {
+        now: later(days),
+        listening_since: now(),
+        silent_after: SignedDuration::from_hours(3),
+        connections: vec![spoke],
+        tokens: vec![token, revoked],
+        hosts: Vec::new(),
+        troubled: Vec::new(),
+        turned_away: Vec::new(),
+        other_expression: None,
+        tls: Vec::new(),
+    }
 }
 
 pub(super) fn object(value: Value) -> Map<String, Value> {

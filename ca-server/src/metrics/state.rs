@@ -36,6 +36,10 @@ pub struct Credential {
     pub kind: &'static str,
     pub name: String,
     pub expires_at: Timestamp,
+    /// Below zero when it is over.
+    pub seconds_left: i64,
+    /// 0: more than 30 days are left; 1: 30 at most; 2: 7; 3: one; 4: it is over.
+    pub level: i64,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -118,14 +122,31 @@ fn connections(registry: &mut Registry, connections: &[Connection]) {
 }
 
 fn credentials(registry: &mut Registry, credentials: &[Credential]) {
-    let expiry = Family::<OfCredential, Gauge>::default();
+    let (expiry, left, levels) = (
+        Family::<OfCredential, Gauge>::default(),
+        Family::<OfCredential, Gauge>::default(),
+        Family::<OfCredential, Gauge>::default(),
+    );
     for credential in credentials {
-        let Credential { connection, id, kind, name, expires_at } = credential.clone();
-        expiry.get_or_create(&OfCredential { connection, id, kind, name }).set(expires_at.as_second());
+        let Credential { connection, id, kind, name, expires_at, seconds_left, level } = credential.clone();
+        let labels = OfCredential { connection, id, kind, name };
+        expiry.get_or_create(&labels).set(expires_at.as_second());
+        left.get_or_create(&labels).set(seconds_left);
+        levels.get_or_create(&labels).set(level);
     }
     registry.register(
         "scim_credential_expires_timestamp_seconds",
         "When a credential that stands expires",
         expiry,
+    );
+    registry.register(
+        "scim_credential_left_seconds",
+        "How long a credential still lasts; below zero when it is over",
+        left,
+    );
+    registry.register(
+        "scim_credential_expiry_level",
+        "0: nothing to do; 1: 30 days are left at most; 2: 7 days; 3: one day; 4: over. Steps count for what lives longer than they are",
+        levels,
     );
 }

@@ -17,7 +17,7 @@ pub enum ScimError {
     Mutability(String),
     #[error("no target: {0}")]
     NoTarget(String),
-    #[error("{0} not found")]
+    #[error("{0} was not found")]
     NotFound(String),
     #[error("too many: {0}")]
     TooMany(String),

@@ -1,5 +1,6 @@
 //! JSON bodies, read strictly: what two parsers could read differently is refused.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -12,7 +13,7 @@ use crate::limits::{MAX_JSON_DEPTH, MAX_OBJECT_MEMBERS};
 ///
 /// # Errors
 /// [`ScimError::InvalidSyntax`] for bytes that are not JSON or not UTF-8, for anything but an object, for a
-/// member that appears twice, and for what exceeds [`MAX_JSON_DEPTH`] or [`MAX_OBJECT_MEMBERS`].
+/// member that appears twice, in any case, and for what exceeds [`MAX_JSON_DEPTH`] or [`MAX_OBJECT_MEMBERS`].
 pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ScimError> {
     let syntax = |source: serde_json::Error| ScimError::InvalidSyntax(format!("the body: {source}"));
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -87,14 +88,15 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let depth = self.inner()?;
-        let mut map = Map::new();
+        let (mut map, mut names) = (Map::new(), HashSet::new());
         while let Some(key) = entries.next_key::<String>()? {
             let value = entries.next_value_seed(Self { depth })?;
             if map.len() >= MAX_OBJECT_MEMBERS {
                 let text = format_args!("an object with more than {MAX_OBJECT_MEMBERS} members");
                 return Err(A::Error::custom(text));
             }
-            if map.contains_key(&key) {
+            // Names differ by more than case (RFC 7643 section 2.1).
+            if !names.insert(key.to_ascii_lowercase()) {
                 return Err(A::Error::custom(format_args!("the member {key:?} appears twice")));
             }
             map.insert(key, value);
@@ -115,8 +117,15 @@ mod tests {
 
     #[test]
     fn a_member_twice_is_refused() {
-        let refused = parse_object(br#"{"active":false,"active":true}"#).unwrap_err();
-        assert!(refused.detail().contains("twice"), "{refused}");
+        for body in [
+            &br#"{"active":false,"active":true}"#[..],
+            br#"{"active":false,"ACTIVE":true}"#,
+            br#"{"Operations":[{"op":"remove","Op":"add","path":"members"}]}"#,
+            br#"{"Operations":[{"op":"add","value":{"name":{"givenName":"a","givenname":"b"}}}]}"#,
+        ] {
+            let refused = parse_object(body).unwrap_err();
+            assert!(refused.detail().contains("twice"), "{refused}");
+        }
     }
 
     #[test]

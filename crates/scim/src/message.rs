@@ -59,9 +59,16 @@ impl Page {
 }
 
 fn whole(name: &str, text: &str) -> Result<usize, ScimError> {
-    let number: i64 =
-        text.trim().parse().map_err(|_| ScimError::InvalidValue(format!("{name} must be a whole number")))?;
-    Ok(usize::try_from(number).unwrap_or(0))
+    let text = text.trim();
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ScimError::InvalidValue(format!("{name} must be a whole number")));
+    }
+    if text.starts_with('-') {
+        return Ok(0);
+    }
+    // More digits than a number has room for are a large number.
+    Ok(digits.parse().unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::limits::MAX_OPERATIONS;
 use crate::normal::type_name;
-use crate::path::{Path, member};
+use crate::path::{AttrPath, Path, member};
 use crate::resource::{MemberRef, NOT_STORED, checked};
 use crate::schema::Kind;
 use crate::{ScimError, parse};
@@ -132,6 +132,8 @@ impl Patch {
     fn run(&mut self, operation: &Operation) -> Result<(), ScimError> {
         match &operation.path {
             Some(Path::Extension(urn)) if urn == self.kind.urn() => self.pathless(operation),
+            // As in a POST: taken and not stored. What else the request says is not lost for it.
+            Some(Path::Attr(attr)) if attr.is("password") => Ok(()),
             Some(path) => {
                 if let Some(name) = owned_by_server(path) {
                     return Err(ScimError::Mutability(name.to_owned()));
@@ -172,13 +174,13 @@ impl Patch {
     /// extension with an object behind it.
     fn key(&self, key: &str, value: &Value) -> Result<Path, ScimError> {
         let path = parse::path(key).map_err(ScimError::InvalidPath)?;
-        let unknown_urn = match &path {
-            Path::Attr(attr) => {
-                attr.sub.is_none() && attr.urn.as_ref().is_some_and(|urn| self.kind.extension(urn).is_none())
-            }
-            _ => false,
-        };
-        let whole = unknown_urn && (value.is_object() || crate::path::key_of(&self.document, key).is_some());
+        let Path::Attr(AttrPath { urn: Some(urn), sub: None, .. }) = &path else { return Ok(path) };
+        if self.kind.extension(urn).is_some() {
+            return Ok(path);
+        }
+        // A URN that we do not know: of an extension, or of an attribute in one. What is there already tells.
+        let there = |name: &str| crate::path::key_of(&self.document, name).is_some();
+        let whole = there(key) || (value.is_object() && !there(urn));
         Ok(if whole { Path::Extension(key.to_owned()) } else { path })
     }
 

@@ -77,7 +77,8 @@ pub(crate) fn word(text: &str) -> Result<Path, String> {
         if rest.is_empty() {
             return Ok(Path::Extension(known.to_owned()));
         }
-        if let Some(name) = rest.strip_prefix(':') {
+        // Some write the dot that stands before a sub-attribute.
+        if let Some(name) = rest.strip_prefix([':', '.']) {
             let urn = ![USER, GROUP].contains(&known);
             let urn = urn.then_some(known);
             return attribute(urn, name)

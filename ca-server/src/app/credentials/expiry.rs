@@ -19,6 +19,19 @@ pub enum Stage {
     Over,
 }
 
+impl Stage {
+    /// For metrics: higher is more urgent.
+    pub const fn level(self) -> i64 {
+        match self {
+            Self::Fine => 0,
+            Self::Month => 1,
+            Self::Week => 2,
+            Self::Day => 3,
+            Self::Over => 4,
+        }
+    }
+}
+
 /// A step counts only for what was made to live longer than it: a token for an hour is no emergency when it is made.
 pub fn stage(created: Timestamp, expires: Timestamp, now: Timestamp) -> Stage {
     let (life, left) = (expires.duration_since(created), expires.duration_since(now));

@@ -187,7 +187,7 @@ impl ScimFailure {
 }
 
 pub(super) async fn not_found() -> ScimFailure {
-    ScimError::NotFound("this address was".to_owned()).into()
+    ScimError::NotFound("this address".to_owned()).into()
 }
 
 pub(super) async fn method_not_allowed() -> ScimFailure {

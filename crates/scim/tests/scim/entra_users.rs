@@ -496,14 +496,36 @@ fn what_is_ours_or_required_cannot_be_changed_or_removed() {
         json!({"op": "Replace", "path": "meta.created", "value": "2000-01-01T00:00:00Z"}),
         json!({"op": "Remove", "path": "userName"}),
         json!({"op": "Replace", "path": "userName", "value": null}),
-        json!({"op": "Add", "path": "password", "value": "hunter2"}),
+        json!({"op": "Add", "path": "groups", "value": [{"value": "x"}]}),
     ] {
         let refused = patch_user(&mara(), json!([operation])).unwrap_err();
         assert_eq!((refused.status(), refused.scim_type()), (400, Some("mutability")), "{operation}");
     }
     // Sent back with the rest of a resource they are passed over.
-    let whole = json!([{"op": "replace", "value": {"id": "other", "meta": {}, "title": "CTO"}}]);
+    let whole =
+        json!([{"op": "replace", "value": {"id": "other", "meta": {}, "title": "CTO", "password": "x"}}]);
     assert_eq!(patch_user(&mara(), whole).unwrap(), with(&mara(), json!({"title": "CTO"})));
+}
+
+/// Nobody's leaving is held up by a password that came with it.
+#[test]
+fn a_password_is_taken_and_not_stored() {
+    let operations = json!([
+        {"op": "Add", "path": "password", "value": "hunter2"},
+        {"op": "replace", "path": "urn:ietf:params:scim:schemas:core:2.0:User:password", "value": "hunter2"},
+        {"op": "Replace", "path": "active", "value": "False"},
+        {"op": "Remove", "path": "password"},
+    ]);
+    assert_eq!(patch_user(&mara(), operations).unwrap(), with(&mara(), json!({"active": false})));
+}
+
+#[test]
+fn a_dot_behind_an_urn_is_a_colon() {
+    let path = format!("{ENTERPRISE}.department");
+    let expected =
+        patch_user(&mara(), json!([{"op": "add", "path": format!("{ENTERPRISE}:department"), "value": "x"}]));
+    assert_eq!(patch_user(&mara(), json!([{"op": "add", "path": path, "value": "x"}])), expected);
+    assert_eq!(patch_user(&mara(), json!([{"op": "replace", "value": {path.as_str(): "x"}}])), expected);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod entra_groups;
 mod entra_users;
 mod filters;
 mod fuzzed;
+mod kept;
 mod posix;
 mod properties;
 mod rendering;

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use sallyport_scim::filter::{Compare, Literal};
 use sallyport_scim::path::AttrPath;
-use sallyport_scim::{Filter, Kind, Path, Projection, apply, json, parse_group, parse_patch, parse_user};
+use sallyport_scim::{
+    Filter, Kind, Path, Projection, SALLYPORT_USER, apply, json, parse_group, parse_patch, parse_user,
+};
 use serde_json::{Map, Value, json};
 
 use crate::common::{ENTERPRISE, mara, patch};
@@ -25,6 +27,15 @@ fn urn() -> impl Strategy<Value = String> {
     prop_oneof![Just(ENTERPRISE.to_owned()), "urn:[a-z]{1,5}:[0-9]\\.0:[A-Z][a-z]{0,5}"]
 }
 
+/// URNs that are an extension as a whole: known ones, and such as end like the schema of a resource or with no name.
+fn extension() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(ENTERPRISE.to_owned()),
+        Just(SALLYPORT_USER.to_owned()),
+        "urn:[a-z]{1,5}:[0-9]\\.0:(User|Group|[0-9]\\.0User)",
+    ]
+}
+
 fn attr(sub: bool) -> impl Strategy<Value = AttrPath> {
     let sub = if sub { option::of(name()).boxed() } else { Just(None).boxed() };
     (option::of(urn()), name(), sub).prop_map(|(urn, name, sub)| AttrPath { urn, name, sub })
@@ -34,9 +45,14 @@ fn literal() -> impl Strategy<Value = Literal> {
     prop_oneof![
         any::<bool>().prop_map(Literal::Bool),
         Just(Literal::Null),
-        any::<i64>().prop_map(|number| Literal::Number(number.to_string())),
+        number(),
         any::<String>().prop_map(Literal::Text),
     ]
+}
+
+/// As JSON has them.
+fn number() -> impl Strategy<Value = Literal> {
+    "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,4})?([eE][+-]?[0-9]{1,2})?".prop_map(Literal::Number)
 }
 
 fn compare() -> impl Strategy<Value = (Compare, Literal)> {
@@ -51,15 +67,16 @@ fn compare() -> impl Strategy<Value = (Compare, Literal)> {
     ];
     prop_oneof![
         (prop_oneof![Just(Compare::Equal), Just(Compare::NotEqual)], literal()),
-        (ordered, any::<String>().prop_map(Literal::Text)),
+        (ordered, prop_oneof![any::<String>().prop_map(Literal::Text), number()]),
     ]
 }
 
 /// Expressions over these targets, joined in every way.
 fn tree(target: BoxedStrategy<Path>) -> BoxedStrategy<Filter> {
     let leaf = prop_oneof![
-        target.clone().prop_map(Filter::Present),
-        (target, compare()).prop_map(|(target, (op, value))| Filter::Compare { target, op, value }),
+        3 => target.clone().prop_map(Filter::Present),
+        1 => extension().prop_map(|urn| Filter::Present(Path::Extension(urn))),
+        4 => (target, compare()).prop_map(|(target, (op, value))| Filter::Compare { target, op, value }),
     ];
     leaf.prop_recursive(4, 16, 3, |inner| {
         prop_oneof![
@@ -74,8 +91,8 @@ fn tree(target: BoxedStrategy<Path>) -> BoxedStrategy<Filter> {
 fn path() -> BoxedStrategy<Path> {
     let within = tree(attr(true).prop_map(Path::Attr).boxed());
     prop_oneof![
-        attr(true).prop_map(Path::Attr),
-        (attr(false), within, option::of(name()))
+        4 => attr(true).prop_map(Path::Attr),
+        4 => (attr(false), within, option::of(name()))
             .prop_map(|(attr, filter, sub)| { Path::Values { attr, filter: Box::new(filter), sub } }),
     ]
     .boxed()
@@ -126,6 +143,68 @@ fn operation() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A filter as another client would write it: words in any case, white space, parentheses that change nothing, letters
+/// as escapes.
+fn spelled(filter: &Filter, whims: &mut impl Iterator<Item = u8>) -> String {
+    let mut whim = |most: u8| whims.next().unwrap_or_default() % most;
+    let cased = |word: &str, whim: u8| if whim == 0 { word.to_uppercase() } else { word.to_owned() };
+    let joint =
+        |word: &str, whim: u8| format!("{}{}", cased(word, whim % 2), " ".repeat(1 + usize::from(whim / 2)));
+    let text = match filter {
+        Filter::Present(target) => format!("{} {}", place(target, whims), "pr"),
+        Filter::Compare { target, op, value } => {
+            let (op, gap) = (cased(&op.to_string(), whim(2)), " ".repeat(1 + usize::from(whim(3))));
+            let value = match value {
+                Literal::Text(text) if whim(3) == 0 => escaped(text),
+                value => value.to_string(),
+            };
+            format!("{}{gap}{op}{gap}{value}", place(target, whims))
+        }
+        Filter::Not(inner) => {
+            let word = cased("not", whim(2));
+            let gap = " ".repeat(usize::from(whim(2)));
+            format!("{word}{gap}({})", spelled(inner, whims))
+        }
+        Filter::And(terms) => {
+            let word = joint("and", whim(4));
+            let terms: Vec<_> = terms.iter().map(|term| inside(term, whims)).collect();
+            terms.join(&format!(" {word}"))
+        }
+        Filter::Or(terms) => {
+            let word = joint("or", whim(4));
+            let terms: Vec<_> = terms.iter().map(|term| inside(term, whims)).collect();
+            terms.join(&format!(" {word}"))
+        }
+    };
+    if whims.next().unwrap_or_default().is_multiple_of(4) { format!("( {text})") } else { text }
+}
+
+/// A term of a longer one: in parentheses where it has terms itself.
+fn inside(term: &Filter, whims: &mut impl Iterator<Item = u8>) -> String {
+    let text = spelled(term, whims);
+    if matches!(term, Filter::And(_) | Filter::Or(_)) { format!("({text})") } else { text }
+}
+
+fn place(path: &Path, whims: &mut impl Iterator<Item = u8>) -> String {
+    let core = "urn:ietf:params:scim:schemas:core:2.0:User";
+    match path {
+        Path::Attr(attr) if attr.urn.is_none() && whims.next().unwrap_or_default().is_multiple_of(3) => {
+            format!("{core}:{attr}")
+        }
+        Path::Values { attr, filter, sub } => {
+            let sub = sub.as_ref().map(|sub| format!(".{sub}")).unwrap_or_default();
+            format!("{attr}[{}]{sub}", spelled(filter, whims))
+        }
+        path => path.to_string(),
+    }
+}
+
+/// RFC 8259, section 7: any character may be written by its number.
+fn escaped(text: &str) -> String {
+    let units: Vec<_> = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+    format!("\"{}\"", units.concat())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, rng_seed: RngSeed::Fixed(SEED), ..ProptestConfig::default() })]
 
@@ -138,7 +217,17 @@ proptest! {
     }
 
     #[test]
-    fn a_path_prints_and_parses_to_the_same(path in path()) {
+    fn a_filter_is_the_same_however_it_is_spelled(filter in tree(path()), whims in vec(any::<u8>(), 0..64)) {
+        let text = spelled(&filter, &mut whims.into_iter().chain(std::iter::repeat(1)));
+        if text.len() <= sallyport_scim::limits::MAX_FILTER_LENGTH {
+            let read = text.parse::<Filter>();
+            prop_assert_eq!(read.as_ref(), Ok(&filter), "{}", text);
+            prop_assert_eq!(read.unwrap().to_string(), filter.to_string());
+        }
+    }
+
+    #[test]
+    fn a_path_prints_and_parses_to_the_same(path in prop_oneof![4 => path(), 1 => extension().prop_map(Path::Extension)]) {
         let text = path.to_string();
         if text.len() <= sallyport_scim::limits::MAX_FILTER_LENGTH {
             prop_assert_eq!(text.parse::<Path>(), Ok(path), "{}", text);
