@@ -1,5 +1,7 @@
 use std::fmt;
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
 use crate::limits;
 
 /// What is wrong with an expression, or with evaluating it, and where.
@@ -57,10 +59,19 @@ impl Place {
         let column = head.chars().count() + 1;
         let indent = (column - 1).min(AROUND);
         let excerpt = head.chars().skip(column - 1 - indent).chain(tail.chars().take(AROUND));
-        // A pasted tab or escape must neither move the caret nor reach the terminal.
-        let excerpt = excerpt.map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let excerpt = excerpt.map(printable).collect();
         Self { offset, line, column, excerpt, indent }
     }
+}
+
+/// A pasted tab or escape must neither move the caret nor reach the terminal; nor must what takes no room, or turns
+/// the direction of writing.
+pub(crate) fn printable(c: char) -> char {
+    if is_invisible(c) { ' ' } else { c }
+}
+
+pub(crate) fn is_invisible(c: char) -> bool {
+    c.is_control() || c.general_category() == GeneralCategory::Format
 }
 
 impl fmt::Display for Place {

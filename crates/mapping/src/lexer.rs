@@ -1,5 +1,5 @@
 use crate::ast::Operator;
-use crate::error::{Fault, Problem};
+use crate::error::{Fault, Problem, is_invisible, printable};
 use crate::limits;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -40,12 +40,16 @@ impl TokenKind {
 /// As much of a text as an error should repeat, without characters that a terminal would obey.
 pub(crate) fn shortened(text: &str) -> String {
     const LONGEST: usize = 40;
-    let mut short: String =
-        text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut short: String = text.chars().take(LONGEST).map(printable).collect();
     if text.chars().nth(LONGEST).is_some() {
         short.push('…');
     }
     short
+}
+
+/// A character as an error shows it: by its number, where there is nothing to see.
+fn named(c: char) -> String {
+    if is_invisible(c) { format!("U+{:04X}", u32::from(c)) } else { c.to_string() }
 }
 
 /// Cuts an expression into its tokens.
@@ -84,7 +88,7 @@ impl Lexer<'_> {
                 return Err(Fault::new(offset, Problem::SmartQuote(first)));
             }
             _ if first.is_alphabetic() || first == '_' => self.word(offset),
-            other => return Err(Fault::new(offset, Problem::Unexpected(shortened(&other.to_string())))),
+            other => return Err(Fault::new(offset, Problem::Unexpected(named(other)))),
         };
         Ok(Some(Token { offset, kind }))
     }

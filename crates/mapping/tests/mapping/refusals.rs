@@ -193,4 +193,10 @@ fn a_caret_stands_under_the_place() {
     assert!(line.len() <= 121, "{line}");
     assert_eq!(line.find("Foo"), mark.find('^'));
     assert!(!refusal("\u{1b}[31m").caret().contains('\u{1b}'), "no escape reaches a terminal");
+    // What a browser copies along cannot be seen.
+    for (hidden, number) in [('\u{feff}', "U+FEFF"), ('\u{200b}', "U+200B"), ('\u{202e}', "U+202E")] {
+        let error = refusal(&format!("{hidden}ToLower([a])"));
+        assert_eq!(error.to_string(), format!("at character 1: `{number}` means nothing here"));
+        assert_eq!(error.caret(), " ToLower([a])\n^");
+    }
 }
