@@ -1,6 +1,6 @@
 //! What waits for a decision of the administrators.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sallyport_domain::{ConflictReason, PosixName, UserId, UserState};
 use sallyport_protocol::names::{NameIssue, NameIssueKind};
@@ -192,12 +192,12 @@ fn conflict(tx: &dyn ReadTx, person: &PersonRow, row: &LedgerRow) -> Result<Opti
             ("every uid of names.uid_ranges was handed out; add a range".to_owned(), Vec::new())
         }
         ConflictReason::UidImpossible | ConflictReason::UidTaken => {
-            let mut with = Vec::new();
+            let mut with = BTreeSet::new();
             for wanted in [row.wanted_uid, row.wanted_gid].into_iter().flatten() {
                 with.extend(others_with(tx, person.id, wanted)?);
             }
-            with.dedup();
-            ("the number that the directory sends cannot be this person's; correct it there".to_owned(), with)
+            let detail = "the number that the directory sends cannot be this person's; correct it there";
+            (detail.to_owned(), with.into_iter().collect())
         }
         // Not about names.
         ConflictReason::Link | ConflictReason::NoObjectId | ConflictReason::OutOfScope => return Ok(None),

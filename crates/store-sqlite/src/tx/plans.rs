@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::StatementStatus;
 use sallyport_domain::UidRange;
+use sallyport_store::Ledger;
 use sallyport_store::conformance::provisioning::event;
 use sallyport_store::conformance::samples::{
     access_token, adoption, certificate, connection, enroll_token, grant, group, host, id, name, now, object,
@@ -49,6 +50,21 @@ fn every_lookup_has_an_index_and_keeps_its_plan() {
         assert!(whole || !scans, "{sql}: {:?}", plan(&connection, &sql));
         let again = connection.prepare_cached(&sql).unwrap().get_status(StatementStatus::RePrepare);
         assert_eq!(again, 0, "compiled anew: {sql}");
+    }
+}
+
+/// One gid may be everybody's: to find two of them must not gather all.
+#[test]
+fn who_else_wants_a_number_is_found_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sallyport.db");
+    files::make(&path).unwrap();
+    let connection = open::writer(&path).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    Tx::new(&connection, Known::default()).wanting_id(1, id(1), 2).unwrap();
+    for sql in STATEMENTS.take() {
+        let steps = plan(&connection, &sql);
+        assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{sql}: {steps:?}");
     }
 }
 

@@ -36,7 +36,8 @@ impl Numbers {
         for (who, wants) in wants {
             for number in wants.into_iter().flatten() {
                 let others = numbers.wanting.entry(number).or_default();
-                if !others.contains(&who) {
+                // One gid may be everybody's: a number is never looked for among all who want it.
+                if others.last() != Some(&who) {
                     others.push(who);
                 }
             }
@@ -68,7 +69,7 @@ impl Claims<'_> {
         if self.has_number(one.who) {
             return Ok(None);
         }
-        let mut with = Vec::new();
+        let mut with = BTreeSet::new();
         let detail =
             "the number that the directory sends cannot be this person's; correct it there".to_owned();
         for wanted in one.wants.into_iter().flatten() {
@@ -77,7 +78,7 @@ impl Claims<'_> {
             }
             with.extend(self.others_with(one.who, wanted)?);
         }
-        with.dedup();
+        let with: Vec<String> = with.into_iter().collect();
         Ok((!with.is_empty()).then(|| problem(ConflictReason::UidTaken.as_str(), detail, with)))
     }
 
