@@ -61,7 +61,8 @@ const KNOWN: [Known; 23] = [
 ];
 
 /// What spreadsheets call some of them, besides.
-const HEADINGS: [(&str, &[&str]); 2] = [("objectId", &["id"]), ("userPrincipalName", &["userName"])];
+const HEADINGS: [(&str, &[&str]); 3] =
+    [("objectId", &["id"]), ("oid", &["objectId", "id"]), ("userPrincipalName", &["userName"])];
 
 impl<'a> Attributes<'a> {
     pub const fn of(source: AttributeSource, map: &'a Map<String, Value>) -> Self {

@@ -1,7 +1,7 @@
 //! What an administrator decides about one person's name: approve what is proposed, keep what is, or give another.
 
 use sallyport_audit::EventName;
-use sallyport_domain::{ObjectId, PosixName, RequestId, UserId};
+use sallyport_domain::{ObjectId, PosixName, RequestId, UserId, UserState};
 use sallyport_protocol::ProblemCode;
 use sallyport_protocol::names::{ApproveNames, AssignName, NameChange, NameOf};
 use sallyport_store::{LedgerRow, PersonRow, ReadTx, StoreError, WriteTx};
@@ -88,7 +88,7 @@ pub(super) fn is_open(person: &PersonRow, row: &LedgerRow) -> bool {
         && row.proposed.is_some()
         && row.proposed != person.posix_name
         && row.proposed != row.kept
-        && person.state != sallyport_domain::UserState::Gone
+        && is_here(person)
 }
 
 fn approve(
@@ -98,6 +98,7 @@ fn approve(
     expected: Option<&str>,
 ) -> Result<NameChange, AppError> {
     let (person, _, _, proposed) = proposal(tx, user)?;
+    refuse_gone(&person)?;
     if expected.is_some_and(|expected| expected != proposed.as_str()) {
         let detail = format!("what is proposed by now is {proposed}; see: sallyport-ca names list");
         return Err(AppError::refused(ProblemCode::Conflict, detail));
@@ -117,6 +118,7 @@ fn assign(
     name: &PosixName,
 ) -> Result<NameChange, AppError> {
     let person = tx.person(user)?.ok_or_else(|| nobody(&user.to_string()))?;
+    refuse_gone(&person)?;
     if person.posix_name.is_some() {
         let done = rename(tx, change, &person, name)?;
         // What was given by hand is not to be proposed away again.
@@ -226,27 +228,19 @@ fn nobody(text: &str) -> AppError {
 }
 
 fn find(tx: &dyn ReadTx, text: &str) -> Result<UserId, AppError> {
-    let mut found = Vec::new();
     if let Some(person) = text.parse().ok().map(|id| tx.person(id)).transpose()?.flatten() {
         return Ok(person.id);
     }
-    if let Some(holder) = text.parse().ok().map(|name| tx.holder_of_name(&name)).transpose()?.flatten()
-        && tx
-            .person(holder)?
-            .is_some_and(|person| person.posix_name.is_some_and(|name| name.as_str() == text))
-    {
-        return Ok(holder);
-    }
-    let object: Option<ObjectId> = text.parse().ok();
-    for person in tx.people()? {
-        let same_name = person.user_name.eq_ignore_ascii_case(text);
-        if same_name || (object.is_some() && person.object == object) {
-            found.push(person);
-        }
-    }
-    // The one who is there goes before those of that name who are gone.
-    if found.len() > 1 {
-        found.retain(|person| person.state != sallyport_domain::UserState::Gone);
+    let (object, name): (Option<ObjectId>, Option<PosixName>) = (text.parse().ok(), text.parse().ok());
+    let mut found = tx.people()?;
+    found.retain(|person| {
+        person.user_name.eq_ignore_ascii_case(text)
+            || (object.is_some() && person.object == object)
+            || (name.is_some() && person.posix_name == name)
+    });
+    // Who is there goes before who is gone: the one who was hired again is called as the one who left.
+    if found.iter().any(is_here) {
+        found.retain(is_here);
     }
     match &found[..] {
         [person] => Ok(person.id),
@@ -267,4 +261,17 @@ pub(super) fn subject(person: &PersonRow) -> String {
 /// The subject of somebody who is named by id.
 pub(super) fn subject_of(tx: &(impl ReadTx + ?Sized), user: UserId) -> Result<String, StoreError> {
     Ok(tx.person(user)?.map_or_else(|| user.to_string(), |person| subject(&person)))
+}
+
+fn is_here(person: &PersonRow) -> bool {
+    person.state != UserState::Gone
+}
+
+/// A name for who is gone would only be kept from somebody who is there.
+fn refuse_gone(person: &PersonRow) -> Result<(), AppError> {
+    if is_here(person) {
+        return Ok(());
+    }
+    let detail = format!("{} ({}) is gone and gets no other name", person.user_name, person.id);
+    Err(AppError::refused(ProblemCode::Conflict, detail))
 }

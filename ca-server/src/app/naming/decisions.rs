@@ -198,3 +198,39 @@ async fn whoever_has_a_number_that_is_handed_out_again_keeps_it_and_is_listed() 
     assert_eq!(of(third), (NameIssueKind::Conflict, None, objects([first, second])));
     assert_eq!(listed.len(), 3);
 }
+
+/// Whoever left keeps the name that they had; the one who was hired again bears their address.
+#[tokio::test]
+async fn an_address_means_who_is_there_and_who_is_gone_gets_no_other_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storm = Storm::brew(folder.path()).await;
+    let (left, before) = engineer(&mut storm, "rosalind", true).await;
+    storm.app.delete_user(storm.tenants[0], storm.app.new_request_id(), left.id).await.unwrap();
+    let ask = |user: &str, name: &str| AssignName { user: user.to_owned(), name: name.to_owned() };
+    for user in ["rosalind", left.upn.as_str(), left.object.as_str(), &before.id.to_string()] {
+        let refusal = storm.app.assign_name(storm.app.new_request_id(), ask(user, "rosa")).await.unwrap_err();
+        assert!(refusal.to_string().contains("is gone"), "{user}: {refusal}");
+    }
+    let (again, _) = engineer(&mut storm, "rosalind", true).await;
+    let assigned = ask("Rosalind@tenant0.test", "rosalind2");
+    storm.app.assign_name(storm.app.new_request_id(), assigned).await.unwrap();
+    assert_eq!(person(&storm, &again).await.posix_name, Some(named("rosalind2")));
+    let gone: Result<Option<PersonRow>, StoreError> =
+        storm.app.store().read(move |tx| tx.person(before.id)).await;
+    assert_eq!(gone.unwrap().unwrap().posix_name, before.posix_name);
+}
+
+/// One is called as the other is named: which of them is meant, nobody can say.
+#[tokio::test]
+async fn a_word_that_means_two_people_means_neither() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storm = Storm::brew(folder.path()).await;
+    let (_, named) = engineer(&mut storm, "jsmith", true).await;
+    let object = "00000000-0000-4000-8000-00000000abcd";
+    let body = body(object, "jsmith", None);
+    storm.app.create_user(storm.tenants[0], storm.app.new_request_id(), body).await.unwrap();
+    let called = storm.app.find_person(object).await.unwrap();
+    let refusal = storm.app.find_person("jsmith").await.unwrap_err().to_string();
+    assert!(refusal.contains(&named.id.to_string()) && refusal.contains(&called.to_string()), "{refusal}");
+    assert_eq!(storm.app.find_person("jsmith@tenant0.test").await.unwrap(), named.id);
+}

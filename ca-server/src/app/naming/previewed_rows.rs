@@ -279,3 +279,79 @@ async fn rows_with_numbers_use_up_none_of_the_ranges_but_those() {
     assert_eq!(codes(&shown), [None, None, None, None, None, Some("no_uid")]);
     assert_eq!((shown.summary.named, shown.summary.without_uid), (5, 1));
 }
+
+/// A namesake with another object id is somebody else, whatever a spreadsheet calls its column of object ids.
+#[tokio::test]
+async fn object_ids_tell_namesakes_apart_under_each_of_their_headings() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storm = ready(folder.path()).await;
+    let old = arrive(&mut storm, &row(1, "mara@x.test", &json!({})), true).await;
+    for heading in ["oid", "objectId", "id", "ID"] {
+        let row = |number: u8, upn: &str| {
+            json!({ heading: oid(number), "userPrincipalName": upn }).as_object().unwrap().clone()
+        };
+        let shown = preview(&storm, &[row(2, "mara@x.test"), row(1, "mara@x.test")]).await;
+        assert_eq!(codes(&shown), [Some("name_taken"), None], "{heading}");
+        assert_eq!(with(&shown.people[0]), [old.object.as_str()], "{heading}");
+        let shown = preview(&storm, &[row(3, "nils@x.test"), row(3, "nora@x.test")]).await;
+        assert_eq!(codes(&shown), [None, Some("row_twice")], "{heading}");
+    }
+}
+
+/// Whom the directory sent without an object id is linked as soon as it sends one: a row that has it is about them.
+#[tokio::test]
+async fn a_row_with_an_object_id_is_about_the_namesake_who_has_none_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let storm = ready(folder.path()).await;
+    for (nick, upn) in [("mara", "mara@x.test"), ("nils", "nils@x.test")] {
+        let mut body = body(nick, upn, None);
+        let wish = json!({ "uidNumber": if nick == "mara" { 54_001 } else { 54_002 } });
+        body.insert(SALLYPORT_USER.to_owned(), wish);
+        storm.app.create_user(storm.tenants[0], storm.app.new_request_id(), body).await.unwrap();
+    }
+    let rows = [
+        row(1, "mara@x.test", &json!({ "uidNumber": 54_001 })),
+        row(2, "nils@x.test", &json!({ "oid": "nils", "uidNumber": 54_002 })),
+    ];
+    assert_eq!(codes(&preview(&storm, &rows).await), [None, None]);
+}
+
+#[tokio::test]
+async fn whom_an_impossible_row_is_about_still_waits_for_their_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storm = ready(folder.path()).await;
+    let waiting = arrive(&mut storm, &row(1, "mara@x.test", &json!({})), false).await;
+    let wrong = row(1, "nora@x.test", &json!({ "uidNumber": "7e4" }));
+    let rows = [wrong.clone(), row(2, "mara@y.test", &json!({})), row(3, "nora@y.test", &json!({}))];
+    let shown = preview(&storm, &rows).await;
+    assert_eq!(codes(&shown), [Some("uid_impossible"), Some("name_taken"), None]);
+    assert_eq!(with(&shown.people[1]), [waiting.object]);
+    // Another row of theirs is the first that can be.
+    let rows = [wrong, row(1, "nora@x.test", &json!({})), row(2, "mara@y.test", &json!({}))];
+    assert_eq!(codes(&preview(&storm, &rows).await), [Some("uid_impossible"), None, None]);
+}
+
+/// A directory that came from LDAP may send one `gidNumber` for all: each is told of some, once, and in no time that
+/// grows with their number squared.
+#[tokio::test]
+async fn one_gid_for_everybody_names_each_other_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storm = ready(folder.path()).await;
+    let rows: Vec<_> = (1..=60)
+        .map(|number| row(number, &format!("p{number}@x.test"), &json!({ "gidNumber": 54_000 })))
+        .collect();
+    for person in [&rows[0], &rows[1], &rows[2]] {
+        let both = json!({ "uidNumber": 54_000, "gidNumber": 54_000 });
+        let mut person = person.clone();
+        person.extend(both.as_object().unwrap().clone());
+        arrive(&mut storm, &person, false).await;
+    }
+    let shown = preview(&storm, &rows).await;
+    for person in &shown.people {
+        assert_eq!(code(person), Some("uid_taken"));
+        let mut with = with(person).to_vec();
+        assert_eq!(with.len(), 20);
+        with.dedup();
+        assert!(with.len() == 20 && !with.contains(&person.subject));
+    }
+}

@@ -34,8 +34,12 @@ pub(super) async fn run(config: &Path, asked: NamesPreview) -> anyhow::Result<()
         Format::Json => print_json(&preview)?,
         Format::Text => print_text(&preview, changes)?,
     }
-    eprintln!("nothing was changed; to put this expression in force:");
-    eprintln!("  sallyport-ca names apply --expression {}", shell_word(&preview.summary.expression));
+    eprintln!("nothing was changed");
+    // Without one it is that which is in force already.
+    if expression.is_some() {
+        eprintln!("to put this expression in force:");
+        eprintln!("  sallyport-ca names apply --expression {}", shell_word(&preview.summary.expression));
+    }
     Ok(())
 }
 

@@ -27,10 +27,11 @@ impl Preview<'_> {
             let oid = text("oid").map(str::to_ascii_lowercase);
             let person = index.find(oid.as_deref(), text("userPrincipalName"));
             let mut one = self.row(line, person, attributes)?;
-            self.told.extend(person.map(|person| person.id));
-            let same = person.map(|person| person.id.to_string()).or_else(|| oid.clone());
-            if let Some(twice) = same.and_then(|same| repeated(&mut places, same, &place)) {
-                one.problem = Some(twice);
+            // A row that cannot be is refused when a directory sends it: whom it is about stays as they are.
+            if one.problem.is_none() {
+                let same = person.map(|person| person.id.to_string()).or_else(|| oid.clone());
+                one.problem = same.and_then(|same| repeated(&mut places, same, &place));
+                self.told.extend(person.map(|person| person.id));
             }
             let subject = oid.or_else(|| person.map(subject)).unwrap_or(place);
             // Of a spreadsheet, what is in it; of a directory's objects, what counts.
@@ -96,15 +97,19 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// By the object id, and by the name only where a row has none: a namesake with an object id is somebody else.
+    /// By the object id. By the name where the row has no object id, or where the namesake has none yet, who would be
+    /// linked to it; a namesake with another one is somebody else.
     fn find(&self, oid: Option<&str>, name: Option<&str>) -> Option<&'a PersonRow> {
         let name = name.map(folded);
-        let Some(oid) = oid else { return only(self.names.get(&name?)?.iter().copied()) };
-        let found = self.objects.get(&oid.parse().ok()?)?;
+        let namesakes = || name.as_ref().and_then(|name| self.names.get(name)).into_iter().flatten().copied();
+        let Some(object) = oid.and_then(|oid| oid.parse().ok()) else { return only(namesakes()) };
+        let Some(found) = self.objects.get(&object) else {
+            return only(namesakes().filter(|person| person.object.is_none()));
+        };
         let here = || found.iter().copied().filter(|person| is_here(person));
         // Two tenants may have one object id.
         only(found.iter().copied()).or_else(|| only(here())).or_else(|| {
-            let name = name?;
+            let name = name.as_deref()?;
             only(here().filter(|person| folded(&person.user_name) == name))
         })
     }
