@@ -26,6 +26,8 @@ pub struct Change {
     everyone: bool,
     /// Somebody who waits must look again, though no generation moved.
     wake: bool,
+    /// Somebody who may be on hosts is to be there no more.
+    lost: bool,
 }
 
 impl Change {
@@ -61,10 +63,17 @@ impl Change {
         }
     }
 
-    /// Takes back what these reach: whoever calls this sees to it that they are told before long. Never for somebody
-    /// who loses access.
+    /// Takes back what these reach: whoever calls this sees to it that they are told before long. Not where somebody
+    /// loses access.
     pub fn put_off(&mut self, grants: &[GrantRow]) {
-        self.selectors.retain(|selector| !grants.iter().any(|grant| grant.tags == *selector));
+        if !self.lost {
+            self.selectors.retain(|selector| !grants.iter().any(|grant| grant.tags == *selector));
+        }
+    }
+
+    /// Somebody who may be on hosts is to be there no more: nothing of this change is put off.
+    pub fn lost(&mut self) {
+        self.lost = true;
     }
 
     /// The revocation list is another one now.
@@ -145,6 +154,7 @@ impl App {
                 selectors: Vec::new(),
                 everyone: false,
                 wake: false,
+                lost: false,
             };
             let value = work(tx, &mut change)?;
             let waiting = naming::judge_again(tx, &mut change)?;

@@ -86,6 +86,8 @@ struct Parts {
     failures: provisioning::Failures,
     /// Whose turn it is to read the whole directory.
     scans: Arc<Semaphore>,
+    /// Whose turn it is to settle some members of a group.
+    settling: tokio::sync::Mutex<()>,
     naming: Arc<Naming>,
     warned: upn_link::Warned,
     metrics: Metrics,
@@ -132,6 +134,7 @@ impl App {
             turned_away: TurnedAway::default(),
             failures: provisioning::Failures::default(),
             scans: Arc::new(Semaphore::new(1)),
+            settling: tokio::sync::Mutex::default(),
             naming,
             warned: upn_link::Warned::default(),
             metrics: Metrics::default(),

@@ -286,6 +286,9 @@ fn announce(
         event = event.with("object_id", object);
     }
     if after.state != UserState::Active {
+        if before.posix_name.is_some() {
+            change.lost();
+        }
         let revoked = tx.end_sessions(after.id, change.now)?;
         if revoked > 0 {
             change.revoked();

@@ -120,6 +120,8 @@ impl App {
 
     /// Whether there are more.
     async fn settle_some(&self, group: GroupId, what: Unsettled) -> Result<bool, AppError> {
+        // A command and the job may both be at it: whoever else writes waits for one of them at most.
+        let _turn = self.0.settling.lock().await;
         self.change(self.new_request_id(), self.now(), move |tx, change| {
             let Some(row) = tx.unsettled_group(group, what)? else { return Ok(false) };
             let more = step(tx, change, row)?.more;

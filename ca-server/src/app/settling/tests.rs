@@ -166,6 +166,16 @@ async fn a_grant_comes_to_many_some_at_a_time_and_whatever_interrupts_it() {
 }
 
 #[tokio::test]
+async fn a_command_and_the_job_at_once_come_to_everybody_once() {
+    let stage = Stage::set().await;
+    stage.begin_to_grant().await;
+    let (command, job) = tokio::join!(stage.app.settle(stage.group), stage.app.settle_groups());
+    assert!(command.is_ok() && job.is_ok());
+    assert_eq!(stage.named().await, (MANY, MANY));
+    assert_eq!(stage.written_together(EventName::NamePinned).await, (WRITE, MANY));
+}
+
+#[tokio::test]
 async fn who_signs_in_before_their_turn_has_it_then() {
     let stage = Stage::set().await;
     stage.begin_to_grant().await;
@@ -250,6 +260,30 @@ async fn a_group_that_is_deleted_lets_nobody_in_from_its_own_transaction_on() {
         stage.app.store().read(move |tx| Ok::<_, StoreError>((tx.unsettled()?, tx.dissolved_group(group)?)));
     assert_eq!(left.await.unwrap(), (Vec::new(), None));
     assert_eq!(stage.problems().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn who_loses_access_is_never_told_later() {
+    let stage = Stage::set().await;
+    stage.begin_to_grant().await;
+    for (loses, told) in [(false, false), (true, true)] {
+        let (group, before) = (stage.group, stage.generation().await);
+        let change = stage.app.change::<_, StoreError, _>(
+            stage.app.new_request_id(),
+            stage.app.now(),
+            move |tx, change| {
+                let grants = tx.grants_of(group)?;
+                change.touch_grants(&grants);
+                if loses {
+                    change.lost();
+                }
+                change.put_off(&grants);
+                Ok(())
+            },
+        );
+        change.await.unwrap();
+        assert_eq!(stage.generation().await > before, told);
+    }
 }
 
 /// Whom the list named and does not name any more could not log in where the old one lies.
