@@ -10,8 +10,6 @@ use sallyport_store::{ForeignRows, HostRow, ReportRow};
 
 use super::{App, AppError, AuthenticatedHost, naming};
 
-/// Problems kept of one report; a host with more has one problem: itself.
-const MOST_PROBLEMS: usize = 100;
 /// As the agent calls it.
 const CUT: &str = "local_names_cut";
 /// Characters kept of a problem's text.
@@ -95,7 +93,7 @@ fn row(report: &Report, now: Timestamp) -> Result<ReportRow, AppError> {
     let problems: Result<Vec<_>, _> = cut(report)
         .iter()
         .chain(&report.problems)
-        .take(MOST_PROBLEMS)
+        .take(Report::MOST_PROBLEMS)
         .map(|problem| {
             let detail: String = problem.detail.chars().take(LONGEST_DETAIL).collect();
             let code: String = problem.code.chars().take(LONGEST_DETAIL).collect();

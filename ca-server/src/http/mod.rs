@@ -28,15 +28,16 @@ pub use failure::Failure;
 pub use json::{Json, SmallBody};
 pub use trace::RequestTag;
 
-use sallyport_protocol::ProblemCode;
+use sallyport_protocol::{ProblemCode, Report};
 
 use self::client_address::ClientAddress;
 use self::strangers::Strangers;
 use crate::app::{App, Reason};
 use crate::config::Surface;
 
-/// The largest honest body here is a certificate request with an RSA key: a few KiB.
+/// The largest honest body here is what a host reports.
 const SMALL_BODY: usize = 64 * 1024;
+const _: () = assert!(Report::LARGEST < SMALL_BODY);
 /// Folding a long audit chain takes its time.
 const ADMIN_TIMEOUT: Duration = Duration::from_mins(15);
 const TIMEOUT: Duration = Duration::from_secs(30);

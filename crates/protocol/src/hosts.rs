@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -208,6 +209,46 @@ pub struct Report {
     pub local: Option<LocalNames>,
 }
 
+impl Report {
+    /// Bytes of JSON that a CA takes at least.
+    pub const LARGEST: usize = 60 * 1024;
+    /// More problems are not kept: a host with so many has one problem, itself.
+    pub const MOST_PROBLEMS: usize = 100;
+    /// Says that there are more.
+    const MORE: &'static str = "more_problems";
+
+    /// The report as it is sent: with as many problems as the CA takes, of each kind one at least as far as that goes,
+    /// and how many more there are. A report that is too large would never arrive, and the host be thought behind.
+    #[must_use]
+    pub fn fitting(mut self) -> Self {
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let mut ranked: Vec<(usize, ReportProblem)> = Vec::with_capacity(self.problems.len());
+        for problem in std::mem::take(&mut self.problems) {
+            let nth = seen.entry(problem.code.clone()).or_default();
+            ranked.push((*nth, problem));
+            *nth += 1;
+        }
+        let all = ranked.len();
+        let mut kept = if all > Self::MOST_PROBLEMS { Self::MOST_PROBLEMS - 1 } else { all };
+        let mut by_rank: Vec<usize> = (0..all).collect();
+        by_rank.sort_by_key(|place| ranked.get(*place).map(|(nth, _)| *nth));
+        loop {
+            let chosen: BTreeSet<usize> = by_rank.iter().take(kept).copied().collect();
+            let told = ranked.iter().enumerate().filter(|(place, _)| chosen.contains(place));
+            self.problems = told.map(|(_, (_, problem))| problem.clone()).collect();
+            if kept < all {
+                let detail = format!("{} more; on the host: sallyport-host status", all - kept);
+                self.problems.push(ReportProblem { code: Self::MORE.to_owned(), detail });
+            }
+            let length = serde_json::to_string(&self).map_or(0, |text| text.len());
+            if length <= Self::LARGEST || kept == 0 {
+                return self;
+            }
+            kept /= 2;
+        }
+    }
+}
+
 /// Local accounts and groups that we did not make: their names, and their numbers in the CA's ranges.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -336,6 +377,39 @@ mod tests {
             let trusted = Fingerprint::of(self.key.public_key());
             open_snapshot(&signed, &self.content, trusted, host, Generation::new(applied), at(now))
         }
+    }
+
+    #[test]
+    fn a_report_fits_whatever_is_wrong_and_tells_of_each_kind() {
+        let report = |problems: Vec<ReportProblem>| Report {
+            applied: Generation::new(7),
+            lease_until: None,
+            agent: "1".into(),
+            problems,
+            local: None,
+        };
+        let problem = |code: &str, detail: String| ReportProblem { code: code.into(), detail };
+        let few: Vec<_> = (0..100).map(|n| problem("name_taken", n.to_string())).collect();
+        assert_eq!(report(few.clone()).fitting().problems, few);
+
+        let mut many: Vec<_> = (0..5_000).map(|n| problem("name_taken", n.to_string())).collect();
+        many.push(problem("sudo_missing", "no sudo".into()));
+        let told = report(many).fitting().problems;
+        assert_eq!(told.len(), 100);
+        assert_eq!(told.last().map(|more| more.code.as_str()), Some("more_problems"));
+        assert_eq!(told.last().map(|more| more.detail.split(' ').next()), Some(Some("4902")));
+        assert!(told.iter().any(|problem| problem.code == "sudo_missing"));
+        assert_eq!(told.first().map(|first| first.detail.as_str()), Some("0"));
+
+        let long = (0..300).map(|n| problem("step_failed", "x".repeat(5_000 + n))).collect();
+        let told = report(long).fitting();
+        assert!(told.problems.len() > 5);
+        assert!(serde_json::to_string(&told).unwrap().len() <= Report::LARGEST);
+        let absurd = report(vec![problem("step_failed", "x".repeat(100_000))]).fitting();
+        assert_eq!(
+            absurd.problems,
+            [problem("more_problems", "1 more; on the host: sallyport-host status".into())]
+        );
     }
 
     #[test]

@@ -47,6 +47,7 @@ impl StepDone {
             problems: self.applied.problems.clone(),
             local: self.local.clone(),
         }
+        .fitting()
     }
 }
 

@@ -287,13 +287,17 @@ fn missing(groups: &Groups<'_>, granted: &[&(&Account, Standing)]) -> Vec<Proble
             }
         }
     }
-    let sentence = |(group, (why, mut names)): (&PosixName, (String, Vec<&str>))| {
-        let more = if names.len() > MOST_NAMED { " and others" } else { "" };
-        names.truncate(MOST_NAMED);
-        let names = names.join(", ");
-        Problem::new(Code::GroupMissing, format!("{names}{more} cannot be put into the group {group}: {why}"))
+    let sentence = |(group, (why, names)): (&PosixName, (String, Vec<&str>))| {
+        let detail = format!("{} cannot be put into the group {group}: {why}", some(names));
+        Problem::new(Code::GroupMissing, detail)
     };
     refused.into_iter().map(sentence).collect()
+}
+
+fn some(mut names: Vec<&str>) -> String {
+    let more = if names.len() > MOST_NAMED { " and others" } else { "" };
+    names.truncate(MOST_NAMED);
+    format!("{}{more}", names.join(", "))
 }
 
 /// Who is in a group that is as good as root, and not by what we noted: no grant's end will take them out. So it is too
@@ -305,19 +309,23 @@ fn staying(groups: &Groups<'_>, granted: &[&(&Account, Standing)]) -> Vec<Proble
         let stays = |account: &Account| {
             groups.view.has_member(&group, &account.name) && !memberships.has(&group, &account.name)
         };
+        let mut ungranted = Vec::new();
         for (account, standing) in granted.iter().filter(|(account, _)| stays(account)) {
             let name = &account.name;
-            let detail = if account.groups.local.contains(&group) {
-                format!(
+            if account.groups.local.contains(&group) {
+                let detail = format!(
                     "{name} is in the group {group} by others' hands and will stay in it after the grant; to have it end with the grant: gpasswd -d {name} {group}"
-                )
-            } else if *standing == Standing::Adopted {
-                continue;
-            } else {
-                format!(
-                    "{name} is in the group {group}, which is as good as root, and by no grant: nothing here will take them out; if they are not to be: gpasswd -d {name} {group}"
-                )
-            };
+                );
+                problems.push(Problem::new(Code::GroupStays, detail));
+            } else if *standing != Standing::Adopted {
+                ungranted.push(name.as_str());
+            }
+        }
+        if !ungranted.is_empty() {
+            let detail = format!(
+                "in the group {group}, which is as good as root, and by no grant: {}; nothing here will take them out; for whom is not to be there: gpasswd -d NAME {group}",
+                some(ungranted)
+            );
             problems.push(Problem::new(Code::GroupStays, detail));
         }
     }
