@@ -49,7 +49,7 @@ fn cycle(size: Size) -> Result<(Cycle, Stage)> {
     eprintln!("provisioning {} users and {} groups of {}", size.users, size.groups, size.members);
     let stage = Stage::set_up(size)?;
     let operations = cycle::run(&stage)?;
-    let measured =
-        Cycle { size, operations, database: stage.database_size()?, peak: memory::peak_of(stage.ca_id()?)? };
-    Ok((measured, stage))
+    let peak = memory::peak_of(stage.ca_id()?)?;
+    let (database, preview) = (stage.database_size()?, stage.preview()?);
+    Ok((Cycle { size, operations, database, peak, preview }, stage))
 }

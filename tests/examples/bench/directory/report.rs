@@ -20,6 +20,8 @@ pub(crate) struct Cycle {
     pub(crate) database: u64,
     /// Bytes of memory that the CA had at most.
     pub(crate) peak: u64,
+    /// What a preview of everybody's name took afterwards.
+    pub(crate) preview: Duration,
 }
 
 pub(crate) struct Report {
@@ -124,7 +126,8 @@ impl Report {
             writeln!(
                 f,
                 "{}: {} requests in {seconds:.1} s, {:.0} a second; {:.0} rows of users, groups and memberships a \
-                 second;\n  database {:.1} MiB, {:.0} bytes a row; peak memory of the CA {:.1} MiB",
+                 second;\n  database {:.1} MiB, {:.0} bytes a row; peak memory of the CA {:.1} MiB;\n  `names preview` of \
+                 everybody, as JSON: {:.2} s, {:.1} µs each",
                 of(cycle.size),
                 cycle.requests(),
                 number(cycle.requests()) / seconds,
@@ -132,6 +135,8 @@ impl Report {
                 mebibytes(cycle.database),
                 mebibytes(cycle.database) * 1024.0 * 1024.0 / rows,
                 mebibytes(cycle.peak),
+                cycle.preview.as_secs_f64(),
+                micros(cycle.preview) / number(cycle.size.users),
             )?;
         }
         writeln!(f)

@@ -3,10 +3,10 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use sallyport_entra_sim::provision::{Mapping, Provisioner, Token};
 use sallyport_entra_sim::{Options, Sim, Tenant};
 use sallyport_tests::process::{self, bin, bin_dir};
@@ -63,6 +63,15 @@ impl Stage {
             rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
         )?;
         Ok(store.query_row("SELECT EXISTS (SELECT 1 FROM unsettled_groups)", [], |row| row.get(0))?)
+    }
+
+    /// How long a preview of everybody's name takes, from start to end of the command.
+    pub(crate) fn preview(&self) -> Result<Duration> {
+        let mut command = self.command(&["names", "preview", "--format", "json"])?;
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let began = Instant::now();
+        ensure!(command.status()?.success(), "the preview failed");
+        Ok(began.elapsed())
     }
 
     fn command(&self, arguments: &[&str]) -> Result<Command> {
