@@ -1,11 +1,14 @@
 //! The hands: carry out steps, one failing without stopping the others, and tell what came of them.
 
 mod accounts;
+mod homes;
 mod sshd;
 mod sudo;
 
 #[cfg(test)]
 mod group_tests;
+#[cfg(test)]
+mod home_tests;
 #[cfg(test)]
 mod interruptions;
 #[cfg(test)]
@@ -75,7 +78,8 @@ impl<T: Tools> Hands<'_, T> {
         let judged = judge(wanted.accounts(), &seen);
         outcome.problems.extend(judged.problems.iter().cloned());
         let elsewhere = self.elsewhere(wanted, &seen, &judged);
-        let grants = plan::grants(wanted, &seen, &judged, &elsewhere, self.now);
+        let homes = self.homes(&seen, &judged);
+        let grants = plan::grants(wanted, &seen, &judged, &elsewhere, &homes, self.now);
         self.forget_settled(&grants);
         self.carry_out(wanted, &seen.ledger, grants, &mut outcome);
         self.prove_sshd(wanted, &mut outcome);
@@ -115,7 +119,8 @@ impl<T: Tools> Hands<'_, T> {
         let judged = judge(wanted.accounts(), &seen);
         let mut plan = plan::removals(wanted, &seen, &judged);
         let elsewhere = self.elsewhere(wanted, &seen, &judged);
-        let grants = plan::grants(wanted, &seen, &judged, &elsewhere, self.now);
+        let homes = self.homes(&seen, &judged);
+        let grants = plan::grants(wanted, &seen, &judged, &elsewhere, &homes, self.now);
         for step in grants.steps {
             // Both halves see the same host here, and may both want the same file gone.
             if !plan.steps.contains(&step) {
@@ -207,8 +212,13 @@ impl<T: Tools> Hands<'_, T> {
             Step::ForgetMemberships { memberships } => self.forget_memberships(ledger, memberships),
             Step::LeaveGroups { changes } => self.leave_groups(ledger, changes),
             Step::InstallDropIn { bytes } => self.install_drop_in(wanted, bytes),
-            Step::MakeHome { name, .. } if absent.contains(name) => Ok(()),
-            Step::MakeHome { name, uid, gid } => self.make_home(name, *uid, *gid),
+            Step::MakeHome { name, uid, gid, for_new } => {
+                let done = self.make_home(name, *uid, *gid);
+                if *for_new && done.is_err() {
+                    absent.insert(name.clone());
+                }
+                done
+            }
             Step::NarrowSudo { bytes, .. } => self.narrow_sudo(bytes),
             Step::RemovePrincipals { name } => self.remove_principals(name),
             Step::RemoveSudo => self.remove_sudo(),

@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 
 use jiff::Timestamp;
 use sallyport_domain::{PosixName, Uid, UidRange};
@@ -17,8 +16,8 @@ use crate::state::State;
 const MOST_NAMED: usize = 10;
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
-/// What stands on the host, as far as its files and processes tell. Asking name services comes later: they can hang,
-/// and taking access away must not wait for them.
+/// What stands on the host, as far as its files and processes tell. Asking name services, and looking at homes, comes
+/// later: they can hang, and taking access away must not wait for them.
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// `Err`: why the account files are not to be built upon.
@@ -33,8 +32,6 @@ pub(crate) struct Seen {
     pub(crate) krl: Option<Vec<u8>>,
     pub(crate) host_certificate: Option<Vec<u8>>,
     pub(crate) drop_in: Option<Vec<u8>>,
-    /// Homes and who owns them.
-    pub(crate) homes: BTreeMap<String, u32>,
     /// Managed uids of which something runs, and the groups that it has.
     pub(crate) running: BTreeMap<u32, BTreeSet<u32>>,
     pub(crate) system_names: BTreeSet<String>,
@@ -67,7 +64,6 @@ impl Seen {
             krl: file(&paths.krl()),
             host_certificate: file(&paths.host_certificate()),
             drop_in: file(&paths.drop_in()),
-            homes: homes(paths),
             running: sessions::managed_uids(&paths.proc()),
             system_names: system_names(paths),
         }
@@ -107,12 +103,4 @@ fn principals(paths: &Paths) -> BTreeMap<String, Vec<u8>> {
         found.insert(name, bytes);
     }
     found
-}
-
-fn homes(paths: &Paths) -> BTreeMap<String, u32> {
-    let entries = fs::read_dir(paths.homes()).into_iter().flatten().flatten();
-    let owned = |entry: fs::DirEntry| {
-        Some((entry.file_name().into_string().ok()?, fs::symlink_metadata(entry.path()).ok()?.uid()))
-    };
-    entries.filter_map(owned).collect()
 }

@@ -6,10 +6,13 @@ mod run;
 #[cfg(test)]
 pub(crate) mod fake;
 
+use std::io;
 use std::path::Path;
 
 use sallyport_domain::PosixName;
 
+use crate::accounts::{Owner, Place};
+use crate::paths::Paths;
 use crate::principals::ExpiryNotation;
 use crate::sessions::SessionsLeft;
 use crate::sshd::shown::Shown;
@@ -53,6 +56,10 @@ pub(crate) trait Tools {
     /// Tells caches of the account databases to forget.
     fn accounts_changed(&self);
     fn shell(&self) -> String;
+    /// What stands where the account's home is to be, see [`crate::accounts::look`].
+    fn look_at_home(&self, paths: &Paths, name: &PosixName, uid: u32) -> Place;
+    /// `lchown(2)`.
+    fn give(&self, path: &Path, owner: Owner) -> io::Result<()>;
 }
 
 /// A holder that the local files do not show.

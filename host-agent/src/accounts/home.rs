@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 use sallyport_domain::PosixName;
 
+use super::{Place, look};
 use crate::paths::Paths;
 
 /// A skeleton is a few dot files; deeper or longer is a mistake.
@@ -21,37 +22,41 @@ pub(crate) struct Owner {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HomeError {
-    #[error("{} belongs to uid {owner}, so it was left alone", path.display())]
-    Foreign { path: PathBuf, owner: u32 },
     #[error("cannot make {}", path.display())]
     Io {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    #[error("{} is not a directory, so it was left alone", .0.display())]
-    NotDirectory(PathBuf),
+    #[error("{} {why}, so it was left alone", path.display())]
+    Taken { path: PathBuf, why: String },
 }
 
 /// Makes the home of an account from the skeleton, where it has none. What is there is never changed.
 ///
 /// It is built under another name, belongs to root until it is whole, and is then renamed: the person sees all of it
-/// or nothing, and has no way in while root copies.
-pub(crate) fn make(paths: &Paths, name: &PosixName, owner: Owner) -> Result<(), HomeError> {
+/// or nothing, and has no way in while root copies. `give` makes something theirs.
+pub(crate) fn make(paths: &Paths, name: &PosixName, owner: Owner, give: Give<'_>) -> Result<(), HomeError> {
     let home = paths.homes().join(name.as_str());
-    match fs::symlink_metadata(&home) {
-        Ok(metadata) if !metadata.is_dir() => return Err(HomeError::NotDirectory(home)),
-        Ok(metadata) if metadata.uid() != owner.uid => {
-            return Err(HomeError::Foreign { path: home, owner: metadata.uid() });
-        }
-        Ok(_) => return Ok(()),
-        Err(_) => {}
+    match look(paths, &home, owner.uid) {
+        Place::Free => {}
+        Place::Theirs | Place::Roots => return Ok(()),
+        Place::Taken { why, .. } => return Err(HomeError::Taken { path: home, why }),
     }
     let building = paths.homes().join(format!(".{name}.sallyport-new"));
-    build(&paths.skeleton(), &building, &home, owner).map_err(|source| HomeError::Io { path: home, source })
+    build(&paths.skeleton(), &building, &home, &|path| give(path, owner))
+        .map_err(|source| HomeError::Io { path: home, source })
 }
 
-fn build(skeleton: &Path, building: &Path, home: &Path, owner: Owner) -> io::Result<()> {
+/// `lchown`, for who may.
+pub(crate) type Give<'a> = &'a dyn Fn(&Path, Owner) -> io::Result<()>;
+
+fn build(
+    skeleton: &Path,
+    building: &Path,
+    home: &Path,
+    give: &dyn Fn(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     if let Some(parent) = home.parent() {
         DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
     }
@@ -62,13 +67,19 @@ fn build(skeleton: &Path, building: &Path, home: &Path, owner: Owner) -> io::Res
     DirBuilder::new().mode(0o700).create(building)?;
     let mut left = MOST_ENTRIES;
     if skeleton.is_dir() {
-        copy_tree(skeleton, building, owner, DEEPEST, &mut left)?;
+        copy_tree(skeleton, building, give, DEEPEST, &mut left)?;
     }
-    std::os::unix::fs::lchown(building, Some(owner.uid), Some(owner.gid))?;
+    give(building)?;
     fs::rename(building, home)
 }
 
-fn copy_tree(from: &Path, to: &Path, owner: Owner, depth: usize, left: &mut usize) -> io::Result<()> {
+fn copy_tree(
+    from: &Path,
+    to: &Path,
+    give: &dyn Fn(&Path) -> io::Result<()>,
+    depth: usize,
+    left: &mut usize,
+) -> io::Result<()> {
     let depth = depth.checked_sub(1).ok_or_else(|| io::Error::other("the skeleton is too deep"))?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -77,7 +88,7 @@ fn copy_tree(from: &Path, to: &Path, owner: Owner, depth: usize, left: &mut usiz
         let kind = entry.file_type()?;
         if kind.is_dir() {
             DirBuilder::new().mode(0o700).create(&target)?;
-            copy_tree(&source, &target, owner, depth, left)?;
+            copy_tree(&source, &target, give, depth, left)?;
             fs::set_permissions(&target, fs::symlink_metadata(&source)?.permissions())?;
         } else if kind.is_symlink() {
             std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
@@ -86,7 +97,7 @@ fn copy_tree(from: &Path, to: &Path, owner: Owner, depth: usize, left: &mut usiz
         } else {
             continue;
         }
-        std::os::unix::fs::lchown(&target, Some(owner.uid), Some(owner.gid))?;
+        give(&target)?;
     }
     Ok(())
 }
@@ -111,6 +122,8 @@ fn copy_file(source: &Path, target: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    const GIVE: Give<'_> = &|path, owner| std::os::unix::fs::lchown(path, Some(owner.uid), Some(owner.gid));
+
     fn me() -> Owner {
         Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() }
     }
@@ -127,7 +140,7 @@ mod tests {
     #[test]
     fn a_home_is_the_skeleton_and_closed_to_others() {
         let (_root, paths) = host();
-        make(&paths, &"ada".parse().unwrap(), me()).unwrap();
+        make(&paths, &"ada".parse().unwrap(), me(), GIVE).unwrap();
         let home = paths.homes().join("ada");
         assert_eq!(fs::metadata(&home).unwrap().mode() & 0o777, 0o700);
         assert_eq!(fs::read(home.join(".profile")).unwrap(), b"umask 022\n");
@@ -142,19 +155,26 @@ mod tests {
         let home = paths.homes().join("ada");
         fs::create_dir_all(&home).unwrap();
         fs::write(home.join("work"), "mine").unwrap();
-        make(&paths, &"ada".parse().unwrap(), me()).unwrap();
+        make(&paths, &"ada".parse().unwrap(), me(), GIVE).unwrap();
         assert!(!home.join(".profile").exists());
-        let other = make(&paths, &"ada".parse().unwrap(), Owner { uid: me().uid + 1, ..me() });
-        assert!(matches!(other, Err(HomeError::Foreign { .. })));
+        if me().uid == 0 {
+            std::os::unix::fs::chown(&home, Some(70_009), None).unwrap();
+        }
+        let other = make(&paths, &"ada".parse().unwrap(), Owner { uid: 70_001, ..me() }, GIVE);
+        assert!(matches!(other, Err(HomeError::Taken { .. })));
         assert_eq!(fs::read(home.join("work")).unwrap(), b"mine");
     }
 
     #[test]
-    fn a_link_in_place_of_a_home_is_not_followed() {
+    fn nothing_is_made_through_a_link() {
         let (root, paths) = host();
+        let name = "ada".parse().unwrap();
         fs::create_dir_all(paths.homes()).unwrap();
-        std::os::unix::fs::symlink(root.path(), paths.homes().join("ada")).unwrap();
-        assert!(matches!(make(&paths, &"ada".parse().unwrap(), me()), Err(HomeError::NotDirectory(_))));
+        std::os::unix::fs::symlink(root.path().join("data"), paths.homes().join("ada")).unwrap();
+        assert!(matches!(make(&paths, &name, me(), GIVE), Err(HomeError::Taken { .. })));
+        assert!(!root.path().join("data").exists());
+        fs::write(root.path().join("data"), "").unwrap();
+        assert!(matches!(make(&paths, &name, me(), GIVE), Err(HomeError::Taken { .. })));
     }
 
     #[test]
@@ -163,7 +183,7 @@ mod tests {
         let half = paths.homes().join(".ada.sallyport-new");
         fs::create_dir_all(&half).unwrap();
         fs::write(half.join("half"), "x").unwrap();
-        make(&paths, &"ada".parse().unwrap(), me()).unwrap();
+        make(&paths, &"ada".parse().unwrap(), me(), GIVE).unwrap();
         assert!(!paths.homes().join("ada/half").exists());
     }
 }

@@ -1,13 +1,11 @@
-//! Hands on accounts, homes and what people run.
+//! Hands on accounts and what people run.
 
 use std::collections::BTreeSet;
 
-use sallyport_domain::{PosixName, Uid};
+use sallyport_domain::PosixName;
 
 use super::{Hands, StepResult};
-use crate::accounts::{
-    self, Changes, Entry, GroupChanges, HomeError, Ledger, Memberships, Owner, Withheld, make_home,
-};
+use crate::accounts::{self, Changes, Entry, GroupChanges, Ledger, Memberships, Withheld};
 use crate::plan::{self, Adopted, Person, Wanted};
 use crate::problem::{Code, Problem};
 use crate::tools::Tools;
@@ -86,6 +84,7 @@ impl<T: Tools> Hands<'_, T> {
         changes: &Changes,
         absent: &mut BTreeSet<PosixName>,
     ) -> StepResult {
+        let changes = &without(changes, absent);
         let renamed = || changes.rename.iter().map(|rename| rename.to.clone());
         let created = || changes.create.iter().map(|account| account.name.clone()).chain(renamed());
         let intended = plan::intentions(wanted, changes, ledger, self.now);
@@ -131,13 +130,12 @@ impl<T: Tools> Hands<'_, T> {
             tracing::warn!("memberships stay noted: {}", crate::problem::chain(&error));
         }
     }
+}
 
-    pub(super) fn make_home(&self, name: &PosixName, uid: Uid, gid: Uid) -> StepResult {
-        let owner = Owner { uid: uid.value(), gid: gid.value() };
-        make_home(self.paths, name, owner).map_err(|error| {
-            let code =
-                if matches!(error, HomeError::Io { .. }) { Code::StepFailed } else { Code::HomeForeign };
-            Problem::caused(code, &error)
-        })
-    }
+/// What is left of a batch without those who are not to be made after all, and without the groups that they would be in.
+fn without(changes: &Changes, absent: &BTreeSet<PosixName>) -> Changes {
+    let mut left = changes.clone();
+    left.create.retain(|account| !absent.contains(&account.name));
+    left.groups.join = changes.groups.join.each().filter(|(_, member)| !absent.contains(*member)).collect();
+    left
 }

@@ -8,7 +8,7 @@ use sallyport_protocol::Account;
 
 use super::{Adopted, Judged, Plan, Step, Wanted, groups, rules};
 use crate::accounts::{
-    Changes, Entry, GroupChanges, GroupView, Ledger, NewAccount, NewGroup, Rename, Standing, View,
+    Changes, Entry, GroupChanges, GroupView, Ledger, NewAccount, NewGroup, Place, Rename, Standing, View,
 };
 use crate::lease;
 use crate::principals;
@@ -18,12 +18,14 @@ use crate::sshd;
 use crate::sudo;
 use crate::tools::Elsewhere;
 
-/// What gives access. `elsewhere` tells who of the new accounts is known to other name services.
+/// What gives access. `elsewhere` tells who of the new accounts is known to other name services, `homes` what was seen
+/// of homes.
 pub(crate) fn grants(
     wanted: &Wanted,
     seen: &Seen,
     judged: &Judged<'_>,
     elsewhere: &BTreeMap<PosixName, Elsewhere>,
+    homes: &BTreeMap<PosixName, Place>,
     now: Timestamp,
 ) -> Plan {
     let mut plan = Plan::default();
@@ -37,7 +39,7 @@ pub(crate) fn grants(
         .iter()
         .filter(|(account, standing)| {
             let holder = elsewhere.get(&account.name).map(|holder| held_elsewhere(account, holder));
-            let obstacle = holder.or_else(|| strangers_home(seen, account, standing));
+            let obstacle = holder.or_else(|| strangers_home(seen, homes, account, standing));
             let is_free = obstacle.is_none();
             plan.problems.extend(obstacle);
             is_free
@@ -45,8 +47,9 @@ pub(crate) fn grants(
         .collect();
     let (groups, problems) = groups::join(wanted, seen, &granted, elsewhere);
     plan.problems.extend(problems);
+    make_homes(seen, homes, &granted, true, &mut plan);
     plan.steps.extend(edit_accounts(wanted, seen, &granted, groups));
-    make_homes(seen, &granted, &mut plan);
+    make_homes(seen, homes, &granted, false, &mut plan);
     let granted: Vec<(&Account, Standing)> = granted.into_iter().cloned().collect();
     plan.steps.extend(note_adopted(seen, &granted));
     let granted = Judged { allowed: granted, problems: Vec::new() };
@@ -72,17 +75,23 @@ fn held_elsewhere(account: &Account, holder: &Elsewhere) -> Problem {
 
 /// A new account does not get the home of somebody who had the name before: a login would run that one's files. What
 /// is root's was put there by an administrator.
-fn strangers_home(seen: &Seen, account: &Account, standing: &Standing) -> Option<Problem> {
+fn strangers_home(
+    seen: &Seen,
+    homes: &BTreeMap<PosixName, Place>,
+    account: &Account,
+    standing: &Standing,
+) -> Option<Problem> {
     let Account { name, uid, .. } = account;
-    let owner = seen.homes.get(name.as_str()).filter(|_| *standing == Standing::Absent)?;
-    let is_strangers = *owner != 0 && *owner != uid.value();
-    is_strangers.then(|| {
-        let detail = format!(
-            "{name} is withheld: /home/{name} belongs to uid {owner}; move it away: mv /home/{name} /home/{name}.{owner}; or, if all in it is theirs: chown -R {uid}:{gid} /home/{name}",
+    let place = homes.get(name).filter(|_| *standing == Standing::Absent)?;
+    let Place::Taken { owner, why } = place else { return None };
+    let ways_out = match owner {
+        Some(owner) => format!(
+            "move it away: mv /home/{name} /home/{name}.{owner}; or, if all in it is theirs: chown -R {uid}:{gid} /home/{name}",
             gid = seen.ledger.gid_of(account)
-        );
-        Problem::new(Code::HomeForeign, detail)
-    })
+        ),
+        None => "mend it, or take away what stands or is mounted there".to_owned(),
+    };
+    Some(Problem::new(Code::HomeForeign, format!("{name} is withheld: /home/{name} {why}; {ways_out}")))
 }
 
 fn edit_accounts(
@@ -152,24 +161,28 @@ fn note_adopted(seen: &Seen, granted: &[(&Account, Standing)]) -> Option<Step> {
     (!accounts.is_empty()).then_some(Step::Adopt { accounts })
 }
 
-fn make_homes(seen: &Seen, granted: &[&(&Account, Standing)], plan: &mut Plan) {
-    let view = seen.accounts.as_ref().ok().map(|files| View::new(files, &seen.ledger));
-    for (account, standing) in granted {
-        let elsewhere = view.as_ref().is_some_and(|view| !view.has_own_home(&account.name));
-        if elsewhere || matches!(standing, Standing::Adopted | Standing::Renamed { .. }) {
-            continue;
-        }
-        match seen.homes.get(account.name.as_str()) {
-            None => plan.steps.push(Step::MakeHome {
-                name: account.name.clone(),
-                uid: account.uid,
+/// Those of new accounts come before the accounts: who cannot have a home that is theirs is not let in.
+fn make_homes(
+    seen: &Seen,
+    homes: &BTreeMap<PosixName, Place>,
+    granted: &[&(&Account, Standing)],
+    for_new: bool,
+    plan: &mut Plan,
+) {
+    for (account, _) in granted.iter().filter(|(_, standing)| (*standing == Standing::Absent) == for_new) {
+        let Account { name, uid, .. } = account;
+        let left_alone =
+            |why: &str| Problem::new(Code::HomeForeign, format!("/home/{name} {why}, so it was left alone"));
+        match homes.get(name) {
+            Some(Place::Free) => plan.steps.push(Step::MakeHome {
+                name: name.clone(),
+                uid: *uid,
                 gid: seen.ledger.gid_of(account),
+                for_new,
             }),
-            Some(owner) if *owner != account.uid.value() => plan.problems.push(Problem::new(
-                Code::HomeForeign,
-                format!("/home/{} belongs to uid {owner}, so it was left alone", account.name),
-            )),
-            Some(_) => {}
+            Some(Place::Roots) => plan.problems.push(left_alone("belongs to uid 0")),
+            Some(Place::Taken { why, .. }) => plan.problems.push(left_alone(why)),
+            Some(Place::Theirs) | None => {}
         }
     }
 }

@@ -23,24 +23,64 @@ pub(crate) struct Adopted {
 /// One thing for the hands to do. Printed, it is a line of `--dry-run`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
-    Adopt { accounts: Vec<Adopted> },
-    Disown { names: Vec<PosixName> },
-    EditAccounts { changes: Changes },
-    EndSessions { people: Vec<Person> },
-    ForgetMemberships { memberships: Memberships },
-    InstallDropIn { bytes: Vec<u8> },
-    LeaveGroups { changes: GroupChanges },
-    MakeHome { name: PosixName, uid: Uid, gid: Uid },
-    NarrowSudo { bytes: Vec<u8>, rules: Vec<Rule> },
-    RemovePrincipals { name: String },
+    Adopt {
+        accounts: Vec<Adopted>,
+    },
+    Disown {
+        names: Vec<PosixName>,
+    },
+    EditAccounts {
+        changes: Changes,
+    },
+    EndSessions {
+        people: Vec<Person>,
+    },
+    ForgetMemberships {
+        memberships: Memberships,
+    },
+    InstallDropIn {
+        bytes: Vec<u8>,
+    },
+    LeaveGroups {
+        changes: GroupChanges,
+    },
+    /// `for_new`: the account is to be made, and is not without it.
+    MakeHome {
+        name: PosixName,
+        uid: Uid,
+        gid: Uid,
+        for_new: bool,
+    },
+    NarrowSudo {
+        bytes: Vec<u8>,
+        rules: Vec<Rule>,
+    },
+    RemovePrincipals {
+        name: String,
+    },
     RemoveSudo,
-    RenewHostCertificate { bytes: Vec<u8> },
-    Suspend { names: Vec<PosixName> },
-    WriteCaKeys { bytes: Vec<u8> },
-    WriteHostCertificate { bytes: Vec<u8> },
-    WriteKrl { bytes: Vec<u8> },
-    WritePrincipals { files: Vec<(PosixName, Vec<u8>)> },
-    WriteSudo { bytes: Vec<u8>, rules: Vec<Rule> },
+    RenewHostCertificate {
+        bytes: Vec<u8>,
+    },
+    Suspend {
+        names: Vec<PosixName>,
+    },
+    WriteCaKeys {
+        bytes: Vec<u8>,
+    },
+    WriteHostCertificate {
+        bytes: Vec<u8>,
+    },
+    WriteKrl {
+        bytes: Vec<u8>,
+    },
+    WritePrincipals {
+        files: Vec<(PosixName, Vec<u8>)>,
+    },
+    WriteSudo {
+        bytes: Vec<u8>,
+        rules: Vec<Rule>,
+    },
 }
 
 impl fmt::Display for Step {

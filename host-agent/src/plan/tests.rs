@@ -27,9 +27,9 @@ fn a_fresh_host_gets_trust_first_accounts_then_and_sshd_last() {
         [
             "write the revocation list",
             "write the CA keys for user certificates",
-            "create the account ada with uid 70001; create the account bob with uid 70002",
             "make /home/ada for uid 70001",
             "make /home/bob for uid 70002",
+            "create the account ada with uid 70001; create the account bob with uid 70002",
             "write sudo rules for ada",
             "write the principals of ada, bob",
             "install the sshd drop-in, check it, reload sshd",

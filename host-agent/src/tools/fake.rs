@@ -1,12 +1,16 @@
 //! A host that does as it is told, for tests of the hands.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use sallyport_domain::PosixName;
 
 use super::{Elsewhere, Tools};
+use crate::accounts::{Owner, Place, look};
+use crate::paths::Paths;
 use crate::principals::ExpiryNotation;
 use crate::sessions::SessionsLeft;
 use crate::sshd::shown::Shown;
@@ -33,6 +37,8 @@ pub(crate) struct FakeTools {
     /// What sshd shows; `None`: no sshd runs.
     pub(crate) shown: Option<Shown>,
     pub(crate) sudo_grants_nothing: bool,
+    /// What every home looks like; `None`: as it is.
+    pub(crate) home: Option<Place>,
 }
 
 impl FakeTools {
@@ -149,5 +155,21 @@ impl Tools for FakeTools {
 
     fn shell(&self) -> String {
         "/bin/bash".into()
+    }
+
+    fn look_at_home(&self, paths: &Paths, name: &PosixName, uid: u32) -> Place {
+        self.note(format!("look at {name}"));
+        match &self.home {
+            Some(place) => place.clone(),
+            None => look(paths, &paths.homes().join(name.as_str()), uid),
+        }
+    }
+
+    fn give(&self, path: &Path, owner: Owner) -> io::Result<()> {
+        match lchown(path, Some(owner.uid), Some(owner.gid)) {
+            // Tests need not be root.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            result => result,
+        }
     }
 }

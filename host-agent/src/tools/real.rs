@@ -1,4 +1,6 @@
 use std::ffi::OsStr;
+use std::io;
+use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -7,6 +9,7 @@ use nix::unistd::{Gid, Group, Uid, User};
 use sallyport_domain::PosixName;
 
 use super::{Elsewhere, Output, Tools, run};
+use crate::accounts::{Owner, Place, look};
 use crate::disk::{self, Access, Disk};
 use crate::paths::Paths;
 use crate::principals::ExpiryNotation;
@@ -203,6 +206,14 @@ impl Tools for RealTools {
     fn shell(&self) -> String {
         let shell = if self.paths.at("bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
         shell.to_owned()
+    }
+
+    fn look_at_home(&self, paths: &Paths, name: &PosixName, uid: u32) -> Place {
+        look(paths, &paths.homes().join(name.as_str()), uid)
+    }
+
+    fn give(&self, path: &Path, owner: Owner) -> io::Result<()> {
+        lchown(path, Some(owner.uid), Some(owner.gid))
     }
 }
 
