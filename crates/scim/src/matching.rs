@@ -206,6 +206,10 @@ fn text(value: &str, attribute: Option<&'static Attribute>, op: Compare, wanted:
     if attribute.is_some_and(|attribute| attribute.case_exact) {
         return strings(value, op, wanted);
     }
+    // What a scan does most: without a copy of either.
+    if op == Compare::Equal && value.is_ascii() && wanted.is_ascii() {
+        return value.eq_ignore_ascii_case(wanted);
+    }
     let (value, wanted) = (folded(value), folded(wanted));
     if substring(op) {
         // Where a part ends is not the end of a word: there the two forms of sigma are one.

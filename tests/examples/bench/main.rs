@@ -1,5 +1,6 @@
 //! How many certificates a second, in three steps from the bare signature to the served request: `cargo xtask bench`.
 //! What a provisioning cycle costs: `cargo xtask bench directory`. What a name costs: `cargo xtask bench names`.
+//! How long a refusal takes: `cargo xtask bench refusals`.
 //!
 //! An example of this package, so that the tests build and lint it in their own profile, and only
 //! `cargo xtask bench` builds it optimised (docs/decisions/0085).
@@ -10,6 +11,7 @@ mod load;
 mod local;
 mod names;
 mod preview;
+mod refusals;
 mod replies;
 mod report;
 mod requests;
@@ -36,7 +38,10 @@ fn main() -> ExitCode {
         None | Some("certificates") => run(),
         Some("directory") => directory::run(arguments.next().as_deref()),
         Some("names") => names::run(),
-        Some(other) => Err(anyhow!("there is no benchmark {other:?}: name certificates, directory or names")),
+        Some("refusals") => refusals::run(),
+        Some(other) => {
+            Err(anyhow!("there is no benchmark {other:?}: name certificates, directory, names or refusals"))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

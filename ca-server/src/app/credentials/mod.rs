@@ -22,7 +22,7 @@ use sallyport_store::{CredentialKind, ReadTx, ScimTokenRow, StoreError};
 pub use self::access::AccessGrant;
 pub use self::admit::{Presented, ScimConnection, Turned};
 pub use self::door::ScimDoor;
-pub use self::refused::{Count, Reason, TurnedAway};
+pub use self::refused::{Count, KEPT, Reason, TurnedAway};
 use super::tokens::{expiry, generate, hash};
 use super::{App, AppError, connections};
 

@@ -15,7 +15,7 @@ use crate::app::provisioning::Entry;
 use crate::app::{App, AppError};
 
 /// How long the doctor speaks of it.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+pub const KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// Between two entries in the provisioning log that say the same.
 const STEP: SignedDuration = SignedDuration::from_hours(1);
 /// Kinds that are counted; there are a few for each connection.

@@ -5,14 +5,16 @@ use sallyport_protocol::admin::Finding;
 
 use super::facts::Facts;
 use super::{ok, warning};
-use crate::app::credentials::{Count, Reason};
+use crate::app::credentials::{Count, KEPT, Reason};
 
 const CHECK: &str = "scim_refused";
 
 /// Never more than a warning: anybody can knock.
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     if facts.turned_away.is_empty() {
-        return vec![ok(CHECK, "no SCIM request was turned away in the last 24 hours")];
+        let a_day_ago = facts.now.checked_sub(KEPT).unwrap_or(facts.now);
+        let since = a_day_ago.max(facts.listening_since);
+        return vec![ok(CHECK, format!("no SCIM request was turned away since {since}"))];
     }
     let finding = |(tenant, reason, count): &(Option<TenantId>, Reason, Count)| {
         let whose = tenant.and_then(|tenant| facts.name_of(tenant));

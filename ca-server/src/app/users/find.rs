@@ -19,11 +19,10 @@ pub(super) fn list(
     let Some(filter) = &query.filter else {
         return tx.resources(tenant, query.page.offset(), query.page.count);
     };
-    let found = match filter.candidates(Kind::User) {
-        Some(lookups) => among(tx, tenant, filter, lookups)?,
-        None => scan(tx, tenant, filter)?,
-    };
-    Ok(slice(found, query.page))
+    match filter.candidates(Kind::User) {
+        Some(lookups) => Ok(slice(among(tx, tenant, filter, lookups)?, query.page)),
+        None => scan(tx, tenant, filter, query.page),
+    }
 }
 
 /// What the lookups find and the filter matches, each once.
@@ -64,13 +63,24 @@ fn look_up(tx: &dyn ReadTx, tenant: TenantId, lookup: Lookup) -> Result<Vec<Reso
     }
 }
 
-fn scan(tx: &dyn ReadTx, tenant: TenantId, filter: &Filter) -> Result<Vec<ResourceRow>, StoreError> {
-    let mut found = Vec::new();
+/// Counts all that match, and keeps those of the page: a filter may match everybody.
+fn scan(
+    tx: &dyn ReadTx,
+    tenant: TenantId,
+    filter: &Filter,
+    wanted: sallyport_scim::Page,
+) -> Result<Page<ResourceRow>, StoreError> {
+    let mut found = Page { total: 0, items: Vec::new() };
     let mut skip = 0;
     loop {
         let page = tx.resources(tenant, skip, SCAN)?;
         let read = page.items.len();
-        found.extend(page.items.into_iter().filter(|row| filter.matches(Kind::User, &rendered(row))));
+        for row in page.items.into_iter().filter(|row| filter.matches(Kind::User, &rendered(row))) {
+            if found.total >= wanted.offset() && found.items.len() < wanted.count {
+                found.items.push(row);
+            }
+            found.total += 1;
+        }
         if read < SCAN {
             return Ok(found);
         }
