@@ -172,7 +172,8 @@ async fn whoever_has_a_number_that_is_handed_out_again_keeps_it_and_is_listed() 
     let mut arrived = Vec::new();
     for (object, upn) in [(1, "first@x.test"), (2, "second@x.test"), (3, "third@x.test")] {
         let object = format!("00000000-0000-4000-8000-{object:012x}");
-        let body = body(&object, upn, Some(54_321));
+        let mut body = body(&object, upn, Some(54_321));
+        body[sallyport_scim::SALLYPORT_USER]["gidNumber"] = 54_321.into();
         let created = app.create_user(storm.tenants[0], app.new_request_id(), body).await.unwrap();
         let known = Known { tenant: 0, id: created.id, object, upn: upn.to_owned() };
         storm.join(std::slice::from_ref(&known)).await;

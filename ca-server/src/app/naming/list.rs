@@ -53,8 +53,8 @@ impl<'a> Proposals<'a> {
 
     fn collision(&self, person: &PersonRow, row: &LedgerRow) -> Option<NameIssue> {
         let claimants = self.0.get(wanted(row).filter(|_| is_unnamed(person))?)?;
-        let with: Vec<String> =
-            claimants.iter().filter(|other| other.id != person.id).map(|other| subject(other)).collect();
+        let others = claimants.iter().filter(|other| other.id != person.id);
+        let with: Vec<String> = others.take(MOST_NAMED).map(|other| subject(other)).collect();
         if with.is_empty() || person.state == UserState::Conflict {
             return None;
         }

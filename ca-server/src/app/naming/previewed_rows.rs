@@ -254,6 +254,27 @@ async fn wishes_of_a_row_replace_those_on_record() {
     assert_eq!(with(&shown.people[0]), [oid(1)], "a row that is not judged wants nothing");
 }
 
+/// Everybody by one mistake: it is told of each, with some of the others, and in no time.
+#[tokio::test]
+async fn a_thousandfold_clash_names_the_first_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storm = ready(folder.path()).await;
+    let row = |number: usize| {
+        let row = json!({ "userPrincipalName": format!("p{number}@x.test"), "uidNumber": 54_001, "gidNumber": 54_001 });
+        row.as_object().unwrap().clone()
+    };
+    let rows: Vec<_> = (0..30_000).map(row).collect();
+    let shown = preview(&storm, &rows).await;
+    assert_eq!((shown.summary.refused, shown.summary.people), (30_000, 30_000));
+    assert!(shown.people.iter().all(|person| code(person) == Some("uid_taken") && with(person).len() == 20));
+    assert!(with(&shown.people[9]).contains(&"line 2".to_owned()), "the first ones are named");
+    for number in 0..30 {
+        arrive(&mut storm, &self::row(number, &format!("same@{number}.test"), &json!({})), false).await;
+    }
+    let listed = storm.app.name_issues().await.unwrap();
+    assert!(listed.len() == 30 && listed.iter().all(|issue| issue.with.len() == 20), "{}", listed.len());
+}
+
 #[tokio::test]
 async fn rows_with_numbers_use_up_none_of_the_ranges_but_those() {
     let folder = tempfile::tempdir().unwrap();
