@@ -21,11 +21,14 @@ fn install_folder(folder: &Path) -> Result<()> {
         return Ok(());
     }
     eprintln!("installing the npm modules of {}", folder.display());
-    // No package may run code of its own at install time.
+    // No package may run code of its own at install time, and what is kept for another time is kept in here.
     steps::run(
         Command::new(paths::tool("node"))
             .arg(paths::tool("npm-cli.js"))
             .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--silent"])
+            .arg("--cache")
+            .arg(paths::tools().join("npm"))
+            .env("NODE_DISABLE_COMPILE_CACHE", "1")
             .current_dir(folder),
     )?;
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
