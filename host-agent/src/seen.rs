@@ -4,7 +4,7 @@ use std::fs;
 use jiff::Timestamp;
 use sallyport_domain::{PosixName, Uid, UidRange};
 
-use crate::accounts::{AccountFiles, Ledger, strays, system_names};
+use crate::accounts::{AccountFiles, Ledger, gids_of, strays, system_names};
 use crate::disk;
 use crate::lease;
 use crate::paths::Paths;
@@ -54,6 +54,8 @@ impl Seen {
             let detail = "the list of the accounts that we made here is gone (accounts.json): nobody new is let in and nobody can be expired until it is built anew; run: sallyport-host recover";
             Problem::new(Code::LedgerLost, detail)
         });
+        let own = |uid| accounts.as_ref().ok().and_then(|files| gids_of(files, uid));
+        let running = sessions::managed_uids(&paths.proc(), own);
         Self {
             accounts: accounts.and_then(|files| damage.or(lost).map_or(Ok(files), Err)),
             ledger,
@@ -64,7 +66,7 @@ impl Seen {
             krl: file(&paths.krl()),
             host_certificate: file(&paths.host_certificate()),
             drop_in: file(&paths.drop_in()),
-            running: sessions::managed_uids(&paths.proc()),
+            running,
             system_names: system_names(paths),
         }
     }

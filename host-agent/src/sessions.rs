@@ -52,8 +52,12 @@ pub(crate) fn any(proc: &Path, uid: u32) -> bool {
 }
 
 /// The uids of our block of which something runs, and the groups that it has: the kernel keeps those of the login. What
-/// became somebody else (`sudo -u`) has that one's groups, and tells nothing of theirs. One walk over all processes.
-pub(crate) fn managed_uids(proc: &Path) -> BTreeMap<u32, BTreeSet<u32>> {
+/// became somebody else has that one's groups (`sudo -u`), or keeps those of before (`sudo -P`): of it only those tell
+/// that are not that one's `own`, where these are known. One walk over all processes.
+pub(crate) fn managed_uids(
+    proc: &Path,
+    own: impl Fn(u32) -> Option<BTreeSet<u32>>,
+) -> BTreeMap<u32, BTreeSet<u32>> {
     let mut running: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     for entry in fs::read_dir(proc).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -69,8 +73,13 @@ pub(crate) fn managed_uids(proc: &Path) -> BTreeMap<u32, BTreeSet<u32>> {
         let status = fs::read_to_string(path.join("status")).unwrap_or_default();
         for uid in owners {
             let groups = running.entry(uid).or_default();
-            if real_uid(&status) == Some(uid) {
-                groups.extend(gids(&status));
+            match real_uid(&status) {
+                Some(real) if real == uid => groups.extend(gids(&status)),
+                other => {
+                    if let Some(own) = other.and_then(&own) {
+                        groups.extend(gids(&status).filter(|gid| !own.contains(gid)));
+                    }
+                }
             }
         }
     }
@@ -156,11 +165,14 @@ mod tests {
         let mut found = processes_of(proc, 70_001);
         found.sort_unstable();
         assert_eq!(found, [900_001, 900_002]);
-        let running = managed_uids(proc);
+        let running = managed_uids(proc, |_| None);
         assert_eq!(running.keys().collect::<Vec<_>>(), [&70_001, &70_002]);
         assert_eq!(running.get(&70_002), Some(&[4, 5, 70_002, 900_004].into()));
         // Not those of the root shell that is theirs by its login.
         assert_eq!(running.get(&70_001), Some(&[4, 5, 70_001, 900_001].into()));
+        // Unless they cannot be root's own.
+        let running = managed_uids(proc, |uid| (uid == 0).then(|| [0, 4, 5].into()));
+        assert_eq!(running.get(&70_001), Some(&[4, 5, 70_001, 900_001, 900_002].into()));
         assert!(any(proc, 70_002));
         assert!(!any(proc, 70_003));
     }

@@ -331,6 +331,17 @@ fn shadowed(table: &Table) -> HashMap<&[u8], HashSet<&[u8]>> {
     groups
 }
 
+/// The groups with which an account's login runs, first and others; `None` where no row has the uid.
+pub(crate) fn gids_of(files: &AccountFiles, uid: u32) -> Option<BTreeSet<u32>> {
+    let rows: Vec<_> = files.passwd.rows().filter(|row| row.number(field::UID) == Some(uid)).collect();
+    let names: Vec<&[u8]> = rows.iter().map(super::table::Row::name).collect();
+    let first = rows.iter().filter_map(|row| row.number(field::GID));
+    let is_in = |list: &[u8]| members(list).any(|name| names.contains(&name));
+    let others = files.group.rows().filter(|row| is_in(row.field(field::GROUP_MEMBERS)));
+    let others = others.filter_map(|row| row.number(field::GROUP_GID));
+    (!rows.is_empty()).then(|| first.chain(others).collect())
+}
+
 /// The names in a member list, with the empty ones that somebody's hand may have left.
 pub(super) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',')

@@ -31,7 +31,7 @@ use crate::paths::Paths;
 
 pub(crate) use edit::{Changes, NewAccount, Rename};
 pub(crate) use foreign::{Foreign, foreign};
-pub(crate) use groups::{GroupChanges, GroupStanding, GroupView, Memberships, NewGroup};
+pub(crate) use groups::{GroupChanges, GroupStanding, GroupView, Memberships, NewGroup, gids_of};
 pub(crate) use home::{HomeError, Owner, make as make_home};
 pub(crate) use ledger::{Entry, Ledger};
 pub(crate) use place::{Place, glance, listed, look};

@@ -368,6 +368,33 @@ fn who_became_somebody_else_is_not_taken_for_having_their_groups() {
 }
 
 #[test]
+fn who_became_somebody_else_and_kept_a_lost_group_is_ended() {
+    let host = host();
+    add(&host, "docker:x:998:");
+    let cyd = || in_groups(&[], &["docker"], account("cyd", 70_003, false));
+    host.apply(&wanted(&[], vec![ada(&[], &["docker"]), cyd()]), NOW);
+    // `sudo -P` on ada's terminal: root's and cyd's number, and ada's groups.
+    for (process, uid) in [("4001", 0), ("4002", 70_003)] {
+        host.runs_with(process.parse().unwrap(), uid, "998 70001");
+        let process = host.paths.proc().join(process);
+        fs::write(process.join("loginuid"), "70001").unwrap();
+        fs::write(process.join("stat"), "4001 (sh) S 1 1 1 34816 1").unwrap();
+    }
+    host.apply(&wanted(&[], vec![ada(&[], &["docker"]), cyd()]), NOW);
+    assert!(!ended(&host));
+    // Cyd's docker may be cyd's own; root's is not.
+    let without_root = host.paths.proc().join("4001");
+    let kept = host.paths.proc().join("kept");
+    fs::rename(&without_root, &kept).unwrap();
+    host.apply(&wanted(&[], vec![ada(&[], &[]), cyd()]), NOW);
+    assert!(!ended(&host), "{:?}", host.tools.calls());
+    host.apply(&wanted(&[], vec![ada(&[], &["docker"]), cyd()]), NOW);
+    fs::rename(&kept, &without_root).unwrap();
+    host.apply(&wanted(&[], vec![ada(&[], &[]), cyd()]), NOW);
+    assert!(ended(&host), "{:?}", host.tools.calls());
+}
+
+#[test]
 fn without_the_lock_nobody_is_noted_as_put_into_a_group() {
     let host = host();
     host.apply(&wanted(&[], vec![ada(&[], &[])]), NOW);
