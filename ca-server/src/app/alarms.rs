@@ -1,19 +1,24 @@
 //! What administrators are told unasked, in the log: once when it begins, and not at every look.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sallyport_domain::{ConnectionName, ScimTokenId};
 
 use super::credentials::expiry::Stage;
 use super::doctor::Facts;
+use super::provisioning::{Outcomes, Trouble};
 use super::{App, AppError};
+
+/// Between two lines about one connection's refusals, while they go on and get no worse.
+const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was told already. In memory: after a start it is told once more.
 #[derive(Debug, Default)]
 pub struct Watch {
     stages: HashMap<ScimTokenId, Stage>,
     silent: BTreeSet<ConnectionName>,
+    refused: BTreeMap<ConnectionName, (Trouble, Timestamp)>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,6 +30,11 @@ pub enum Notice {
         id: ScimTokenId,
         at: Timestamp,
         stage: Stage,
+    },
+    /// Too many of its operations are refused.
+    Refused {
+        connection: ConnectionName,
+        outcomes: Outcomes,
     },
     Silent {
         connection: ConnectionName,
@@ -49,6 +59,23 @@ impl Watch {
             notices.push(Notice::SpeaksAgain { connection: connection.clone() });
         }
         self.silent = silent;
+        notices.extend(self.refusals(facts));
+        notices
+    }
+
+    fn refusals(&mut self, facts: &Facts) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        for (connection, outcomes) in facts.operations() {
+            let trouble = outcomes.trouble();
+            // A share that goes up and down around a limit is told once.
+            let told = self.refused.get(connection);
+            let is_told =
+                told.is_some_and(|(told, at)| trouble <= *told && facts.now.duration_since(*at) < TOLD_EVERY);
+            if trouble != Trouble::None && !is_told {
+                self.refused.insert(connection.clone(), (trouble, facts.now));
+                notices.push(Notice::Refused { connection: connection.clone(), outcomes });
+            }
+        }
         notices
     }
 
@@ -92,6 +119,16 @@ fn log(notice: &Notice) {
             } else {
                 let advice = "a SCIM credential expires soon, and Entra's job with it; run: sallyport-ca scim-token extend ID";
                 tracing::warn!(connection, name, %id, %at, "{advice}");
+            }
+        }
+        Notice::Refused { connection, outcomes } => {
+            let what = outcomes.text();
+            if outcomes.trouble() == Trouble::Grave {
+                let advice = "a directory is refused so much that Entra is about to quarantine its job; run: sallyport-ca provisioning log --failed";
+                tracing::error!(%connection, what, "{advice}");
+            } else {
+                let advice = "a directory has many of its operations refused; run: sallyport-ca provisioning log --failed";
+                tracing::warn!(%connection, what, "{advice}");
             }
         }
         Notice::Silent { connection, since } => {
@@ -173,6 +210,26 @@ mod tests {
         extended.now = now() + DAY.saturating_mul(799);
         extended.connections[0].last_request_at = Some(extended.now);
         assert_eq!(watch.step(&extended).len(), 1);
+    }
+
+    #[test]
+    fn refusals_are_told_when_they_begin_when_they_get_worse_and_by_the_day() {
+        let mut watch = Watch::default();
+        let mut look = |hours: i64, refused| {
+            let mut facts = facts(0, 0);
+            facts.now += SignedDuration::from_hours(hours);
+            facts.connections[0].last_request_at = Some(facts.now);
+            facts.outcomes.insert(facts.connections[0].tenant, Outcomes { total: 1_000, refused });
+            let told = watch.step(&facts).pop()?;
+            let Notice::Refused { outcomes, .. } = told else { panic!("{told:?}") };
+            Some(outcomes.refused)
+        };
+        assert_eq!(look(0, 200), None);
+        assert_eq!((look(1, 201), look(1, 201)), (Some(201), None));
+        assert_eq!((look(2, 199), look(2, 201)), (None, None), "around the limit");
+        assert_eq!((look(3, 500), look(3, 300), look(4, 500)), (Some(500), None, None));
+        assert_eq!((look(26, 500), look(27, 500), look(28, 500)), (None, Some(500), None));
+        assert_eq!((look(60, 100), look(61, 201)), (None, Some(201)));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub use error::{AppError, DirectoryError, Refusal};
 pub use groups::{GroupWrite, ShowMembers};
 pub use host_auth::{AuthenticatedHost, Nonces};
 pub use naming::{APPLY_REMEDY, Attributes, Mapping, Naming, preview_rows};
-pub use provisioning::{Attempt, Verb};
+pub use provisioning::{Attempt, Outcomes, Verb};
 pub use search::{Found, ListQuery};
 pub use throttles::{Shared, Throttles};
 pub use wanted::Wanted;
@@ -84,6 +84,7 @@ struct Parts {
     scim_door: ScimDoor,
     turned_away: TurnedAway,
     failures: provisioning::Failures,
+    tally: provisioning::Tally,
     /// Whose turn it is to read the whole directory.
     scans: Arc<Semaphore>,
     /// Whose turn it is to settle some members of a group.
@@ -133,6 +134,7 @@ impl App {
             scim_door: ScimDoor::default(),
             turned_away: TurnedAway::default(),
             failures: provisioning::Failures::default(),
+            tally: provisioning::Tally::default(),
             scans: Arc::new(Semaphore::new(1)),
             settling: tokio::sync::Mutex::default(),
             naming,
@@ -190,6 +192,10 @@ impl App {
 
     pub fn turned_away(&self) -> &TurnedAway {
         &self.0.turned_away
+    }
+
+    pub fn tally(&self) -> &provisioning::Tally {
+        &self.0.tally
     }
 
     fn failures(&self) -> &provisioning::Failures {

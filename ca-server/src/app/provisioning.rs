@@ -5,6 +5,7 @@
 
 mod entry;
 mod failures;
+mod outcomes;
 mod read;
 mod values;
 
@@ -18,6 +19,7 @@ use serde_json::{Map, Value};
 
 pub(super) use self::entry::Entry;
 pub(super) use self::failures::Failures;
+pub use self::outcomes::{Outcomes, Tally, Trouble};
 use super::{App, AppError, DirectoryError};
 
 /// As long as Entra keeps its own.

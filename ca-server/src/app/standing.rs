@@ -21,6 +21,7 @@ fn standing(facts: &Facts) -> Standing {
         name: row.name.to_string(),
         last_request_at: row.last_request_at,
         silent: silent.contains(&row.name),
+        outcomes: facts.outcomes.get(&row.tenant).copied().unwrap_or_default(),
     });
     let credentials = facts.stages().map(|(token, stage)| Credential {
         connection: facts.name_of(token.tenant).map(ToString::to_string).unwrap_or_default(),

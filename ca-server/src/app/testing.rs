@@ -65,6 +65,7 @@ pub(super) fn facts(days: i32, last_request_days: i32) -> Facts {
         hosts: Vec::new(),
         troubled: Vec::new(),
         turned_away: Vec::new(),
+        outcomes: std::collections::BTreeMap::new(),
         other_expression: None,
         tls: Vec::new(),
     }

@@ -8,6 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::app::Outcomes;
+
 /// What the gauges say.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
@@ -26,6 +28,8 @@ pub struct Connection {
     pub name: String,
     pub last_request_at: Option<Timestamp>,
     pub silent: bool,
+    /// Of the last day.
+    pub outcomes: Outcomes,
 }
 
 /// One that is not revoked.
@@ -105,6 +109,8 @@ pub(super) fn registry(standing: &Standing) -> Registry {
 
 fn connections(registry: &mut Registry, connections: &[Connection]) {
     let (last, silent) = (Family::<OfConnection, Gauge>::default(), Family::<OfConnection, Gauge>::default());
+    let (total, refused) =
+        (Family::<OfConnection, Gauge>::default(), Family::<OfConnection, Gauge>::default());
     for connection in connections {
         let labels = OfConnection { connection: connection.name.clone() };
         // Nothing, rather than 1970, where it never spoke.
@@ -112,6 +118,9 @@ fn connections(registry: &mut Registry, connections: &[Connection]) {
             last.get_or_create(&labels).set(at.as_second());
         }
         silent.get_or_create(&labels).set(i64::from(connection.silent));
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        total.get_or_create(&labels).set(number(connection.outcomes.total));
+        refused.get_or_create(&labels).set(number(connection.outcomes.refused));
     }
     registry.register(
         "scim_last_request_timestamp_seconds",
@@ -119,6 +128,12 @@ fn connections(registry: &mut Registry, connections: &[Connection]) {
         last,
     );
     registry.register("scim_silent", "1 when a directory that used to write has fallen silent", silent);
+    registry.register(
+        "scim_operations_last_day",
+        "Operations on users and groups in the last 24 hours, as far as this process saw them",
+        total,
+    );
+    registry.register("scim_operations_refused_last_day", "Those of them that were refused", refused);
 }
 
 fn credentials(registry: &mut Registry, credentials: &[Credential]) {

@@ -125,6 +125,35 @@ fn a_directory_that_fell_silent_is_an_alarm_until_it_speaks() -> Result<()> {
 }
 
 #[test]
+fn a_directory_half_of_whose_operations_are_refused_is_told_before_it_stops() -> Result<()> {
+    let world = World::new(&[], &[])?;
+    let operations = |text: &str| {
+        let of = |name: &str| sample(text, &format!("sallyport_{name}{{connection=\"entra\"}}"));
+        Some((of("scim_operations_last_day")?, of("scim_operations_refused_last_day")?))
+    };
+    let (before, refused) = operations(&scraped(&world)?).context("no metric")?;
+    assert!(refused < 0.5, "{refused} were refused");
+    // As a mapping that sends some people twice.
+    let cycle = 40_u8;
+    for number in 0..cycle {
+        let name = format!("refused-{number}@contoso.test");
+        let user = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name });
+        assert_eq!(world.scim(Method::GET, "/Users/01JABCDEFGHJKMNPQRSTVWXYZ0", None)?.status, 404);
+        assert_eq!(world.scim(Method::POST, "/Users", Some(&user))?.status, 201);
+        assert_eq!(world.scim(Method::POST, "/Users", Some(&user))?.status, 409);
+    }
+    let (all, refused) = operations(&scraped(&world)?).context("no metric")?;
+    let cycle = f64::from(cycle);
+    assert!((all - before - 2.0 * cycle).abs() < 0.5 && (refused - cycle).abs() < 0.5, "{refused} of {all}");
+    let found = findings(&world)?;
+    let alarm = found.iter().find(|finding| finding["check"] == "scim_operations").context("no finding")?;
+    assert_eq!(alarm["health"], "warning", "{alarm}");
+    assert!(alarm["remedy"].as_str().is_some_and(|remedy| remedy.contains("log --failed")), "{alarm}");
+    let told = || log(&world).ok()?.contains("has many of its operations refused").then_some(());
+    wait_until("the log to tell", LONG, told)
+}
+
+#[test]
 fn the_end_of_a_credential_is_announced() -> Result<()> {
     let mut world = World::new(&[], &[])?;
     let create =

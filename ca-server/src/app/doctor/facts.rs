@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use jiff::{SignedDuration, Timestamp};
@@ -6,6 +7,7 @@ use sallyport_store::{ConnectionRow, HostRow, ReadTx, ScimTokenRow, StoreError};
 
 use crate::app::credentials::expiry::{Stage, stage};
 use crate::app::credentials::{Count, Reason};
+use crate::app::provisioning::Outcomes;
 use crate::app::silence::is_silent;
 use crate::app::{App, AppError};
 use crate::config::Tls;
@@ -24,6 +26,8 @@ pub(in crate::app) struct Facts {
     pub(in crate::app) troubled: Vec<Troubled>,
     /// Who was turned away at the door of this process lately.
     pub(in crate::app) turned_away: Vec<(Option<TenantId>, Reason, Count)>,
+    /// What came of the operations of the last day, as far as this process saw them.
+    pub(in crate::app) outcomes: BTreeMap<TenantId, Outcomes>,
     /// The expression in force, where the configuration file has another one.
     pub(in crate::app) other_expression: Option<String>,
     /// Listeners with certificate files, and when those end; `None` where that cannot be read.
@@ -58,6 +62,7 @@ impl App {
         let (now, listening_since) = (self.now(), self.listening_since());
         let silent_after = self.config().scim.silent_after;
         let turned_away = self.turned_away().recent(now);
+        let outcomes = self.tally().recent(now);
         let naming = std::sync::Arc::clone(self.naming());
         self.store()
             .read(move |tx| {
@@ -75,6 +80,7 @@ impl App {
                     hosts,
                     troubled,
                     turned_away,
+                    outcomes,
                     other_expression,
                     tls,
                 })
@@ -106,6 +112,12 @@ impl Facts {
     pub(in crate::app) fn stages(&self) -> impl Iterator<Item = (&ScimTokenRow, Stage)> {
         let standing = self.tokens.iter().filter(|token| token.revoked_at.is_none());
         standing.map(|token| (token, stage(token.created_at, token.expires_at, self.now)))
+    }
+
+    /// What came of each connection's operations of the last day.
+    pub(in crate::app) fn operations(&self) -> impl Iterator<Item = (&ConnectionName, Outcomes)> {
+        let of = |row: &ConnectionRow| self.outcomes.get(&row.tenant).copied().unwrap_or_default();
+        self.connections.iter().map(move |row| (&row.name, of(row)))
     }
 
     pub(in crate::app) fn name_of(&self, tenant: TenantId) -> Option<&ConnectionName> {

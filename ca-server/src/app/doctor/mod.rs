@@ -6,6 +6,7 @@ mod facts;
 mod hosts;
 mod links;
 mod names;
+mod operations;
 mod refused;
 mod silence;
 mod tls;
@@ -19,6 +20,7 @@ use super::{App, AppError};
 const CHECKS: &[fn(&Facts) -> Vec<Finding>] = &[
     credentials::check,
     refused::check,
+    operations::check,
     silence::check,
     links::check,
     names::check,

@@ -86,6 +86,9 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
         let status = status.as_u16();
         tracing::warn!(from, status, connection, why, untold, "a SCIM request was refused");
     }
+    if let (Some(tenant), Some(aim)) = (observed.tenant(), &aim) {
+        app.tally().note(tenant, aim.verb, status.as_u16(), app.now());
+    }
     if let (Some(untold), Some(tenant), Some(RequestTag(request)), Some(aim)) =
         (refused.and_then(|refused| refused.untold), observed.tenant(), tag, aim)
         && !aim.is_ordinary(status)
