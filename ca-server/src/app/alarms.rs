@@ -140,13 +140,10 @@ fn log(notice: &Notice) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-
     use sallyport_store::conformance::samples::{connection, now, scim_token};
 
     use super::*;
-    use crate::app::testing::{DAY, facts};
+    use crate::app::testing::{DAY, Lines, facts};
 
     #[test]
     fn each_step_to_the_end_is_told_once() {
@@ -164,32 +161,16 @@ mod tests {
         assert_eq!(told, [(335, Stage::Month), (358, Stage::Week), (364, Stage::Day), (365, Stage::Over)]);
     }
 
-    /// What is written into it, as text.
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn the_log_warns_once_at_each_of_three_steps() {
         let lines = Lines::default();
-        let to = lines.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || {
+        tracing::subscriber::with_default(lines.subscriber(), || {
             let mut watch = Watch::default();
             for days in 0..400 {
                 (0..3).flat_map(|_| watch.step(&facts(days, days))).for_each(|notice| log(&notice));
             }
         });
-        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let text = lines.text();
         let of = |level: &str, what: &str| {
             text.lines().filter(|line| line.contains(level) && line.contains(what)).count()
         };

@@ -66,8 +66,14 @@ fn told(event: Event, grant: &GrantRow) -> Event {
     if as_root.is_empty() { event } else { event.with("root_equivalent", as_root.join(",")) }
 }
 
+/// What gives the grant to that group.
+pub(super) fn command(grant: &GrantRow, group: &str) -> String {
+    let tags: Vec<_> = grant.tags.to_string().split(',').map(|tag| format!(" --tag {tag}")).collect();
+    format!("sallyport-ca admin grant add --group {group}{}{}", tags.concat(), flags(grant))
+}
+
 /// What a grant gives beside its tags, as `grant add` takes it.
-pub(super) fn flags(grant: &GrantRow) -> String {
+fn flags(grant: &GrantRow) -> String {
     let mut flags = vec![if grant.sudo { " --sudo".to_owned() } else { String::new() }];
     let groups = &grant.posix_groups;
     for (flag, names) in [("--posix-group", &groups.managed), ("--local-group", &groups.local)] {

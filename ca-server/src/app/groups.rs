@@ -2,6 +2,7 @@
 
 mod find;
 mod identity;
+mod lost;
 mod members;
 
 use sallyport_audit::EventName;
@@ -10,7 +11,8 @@ use sallyport_scim::{Group, Kind, MemberChange, MemberRef, Operation, ScimError,
 use sallyport_store::{self as store, GrantRow, GroupRow, ReadTx, StoreError, WriteTx};
 use serde_json::{Map, Value};
 
-use self::identity::{last_object, refuse_duplicate, stands_for_another, warn_of_lost_grants};
+use self::identity::{last_object, refuse_duplicate, stands_for_another};
+use self::lost::{warn_of_another, warn_of_end};
 use self::members::{finish, take_away};
 use super::change::Change;
 use super::provisioning::{Attempt, Entry, Verb};
@@ -18,6 +20,7 @@ use super::users::changed;
 use super::{App, DirectoryError, ListQuery, Wanted, grants, scope};
 
 pub(super) use identity::{object_id, spellings};
+pub(super) use lost::{Returned, returned};
 pub(super) use members::{join_all, leave_all, leave_dissolved};
 
 /// A group, with its members where they were asked for.
@@ -118,7 +121,7 @@ impl App {
     }
 
     fn follow_losses(&self, written: &GroupWrite) {
-        warn_of_lost_grants(written);
+        warn_of_another(written);
         if !written.lost.is_empty() {
             self.settle_later();
         }
@@ -135,15 +138,19 @@ impl App {
         let change = self.change(request, self.now(), move |tx, change| {
             let group = wanted_row(tx, tenant, &wanted)?;
             let members = tx.count_members(id)?;
+            let lost = tx.grants_of(id)?;
+            lost::remember(tx, &group, &lost, change.now)?;
             let more = take_away(tx, change, &group)?;
             let event = change.event(EventName::DirectoryGroupDeleted).with("group", id.to_string());
             tx.append(&event.with("name", group.display_name.as_str()).with("members", members))?;
             let entry = Entry::of_group(Verb::Delete, &group).changed(&group.document, &Map::new());
             entry.write(tx, change.now, change.request)?;
-            Ok(more)
+            Ok((more, group, lost))
         });
         let attempt = Attempt::of(tenant, request, Verb::Delete, Kind::Group, &id);
-        if self.attempt(attempt, change).await? {
+        let (more, group, lost) = self.attempt(attempt, change).await?;
+        warn_of_end(&group, &lost);
+        if more {
             self.settle_later();
         }
         Ok(())
@@ -247,6 +254,7 @@ fn write(
     let event = change.event(EventName::DirectoryGroupChanged).with("group", after.id.to_string());
     tx.append(&event.with("changed", changed(&before.document, &after.document)))?;
     let lost = if stands_for_another(before, &after) { tx.grants_of(after.id)? } else { Vec::new() };
+    lost::remember(tx, before, &lost, change.now)?;
     for grant in &lost {
         grants::remove(tx, change, grant)?;
     }

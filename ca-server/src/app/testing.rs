@@ -1,7 +1,8 @@
 //! The use cases on a store of their own, for tests that stand beside them.
 
+use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -66,8 +67,34 @@ pub(super) fn facts(days: i32, last_request_days: i32) -> Facts {
         troubled: Vec::new(),
         turned_away: Vec::new(),
         outcomes: std::collections::BTreeMap::new(),
+        returned: Vec::new(),
         other_expression: None,
         tls: Vec::new(),
+    }
+}
+
+/// What is written into the log, as text.
+#[derive(Clone, Default)]
+pub(super) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    pub(super) fn subscriber(&self) -> impl tracing::Subscriber + use<> {
+        let to = self.clone();
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone()).finish()
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -33,7 +33,8 @@ pub use certificates::{
 pub use connections::{connection_comes_back_whole, one_connection_a_tenant};
 pub use groups::{
     grants_need_their_group, group_lookups, group_removal_takes_memberships_and_grants,
-    members_are_counted_and_listed_while_few, memberships_are_a_set, memberships_stay_inside_a_tenant,
+    lost_grants_are_kept_for_a_while, members_are_counted_and_listed_while_few, memberships_are_a_set,
+    memberships_stay_inside_a_tenant,
 };
 pub use hosts::{
     enrolment_tokens, host_comes_back_whole, host_names_are_held_until_retirement, machine_key_is_one_hosts,
@@ -119,6 +120,7 @@ macro_rules! conformance_tests {
             host_names_are_held_until_retirement
             ledger_rows_come_back_whole
             ledger_settings_keep_what_was_set
+            lost_grants_are_kept_for_a_while
             machine_key_is_one_hosts
             many_reads_run_beside_writes
             members_are_counted_and_listed_while_few

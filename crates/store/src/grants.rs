@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use sallyport_domain::{GrantId, GroupId, PosixGroups, ResourceId, Tags, UserId};
+use sallyport_domain::{GrantId, GroupId, ObjectId, PosixGroups, ResourceId, Tags, TenantId, UserId};
 
 use crate::StoreError;
 
@@ -23,6 +23,16 @@ impl GrantRow {
     }
 }
 
+/// A grant that ended because the directory took its group away, which may come back as another row.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LostGrantRow {
+    pub grant: GrantRow,
+    pub tenant: TenantId,
+    /// What the directory calls the group.
+    pub object: ObjectId,
+    pub lost_at: Timestamp,
+}
+
 pub trait Grants {
     fn grant(&self, id: GrantId) -> Result<Option<GrantRow>, StoreError>;
     fn grants(&self) -> Result<Vec<GrantRow>, StoreError>;
@@ -31,6 +41,8 @@ pub trait Grants {
     fn grants_reaching(&self, resource: ResourceId) -> Result<Vec<GrantRow>, StoreError>;
     /// The same for the person's latest resource.
     fn grants_reaching_person(&self, user: UserId) -> Result<Vec<GrantRow>, StoreError>;
+    /// Those lost at `since` or later: the newest first, up to `most`.
+    fn lost_grants(&self, since: Timestamp, most: usize) -> Result<Vec<LostGrantRow>, StoreError>;
 }
 
 pub trait GrantsMut {
@@ -39,4 +51,8 @@ pub trait GrantsMut {
     fn put_grant(&mut self, grant: &GrantRow) -> Result<(), StoreError>;
     /// Whether it was there.
     fn remove_grant(&mut self, id: GrantId) -> Result<bool, StoreError>;
+    /// A grant is lost once.
+    fn put_lost_grant(&mut self, lost: &LostGrantRow) -> Result<(), StoreError>;
+    /// Those lost before that.
+    fn forget_lost_grants(&mut self, before: Timestamp) -> Result<usize, StoreError>;
 }

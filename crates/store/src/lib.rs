@@ -40,7 +40,7 @@ pub use certificates::{
 pub use connections::{ConnectionRow, Connections, ConnectionsMut};
 pub use directory::{Directory, DirectoryMut, GroupRow, Page, PersonRow, ResourceLabel, ResourceRow};
 pub use error::StoreError;
-pub use grants::{GrantRow, Grants, GrantsMut};
+pub use grants::{GrantRow, Grants, GrantsMut, LostGrantRow};
 pub use handle::{Backend, ReadJob, Store, WriteJob};
 pub use hosts::{EnrollTokenRow, HostRow, Hosts, HostsMut, ReportRow};
 pub use ledger::{AdoptionRow, ExpressionRow, ForeignRows, Ledger, LedgerMut, LedgerRow, NameRow};

@@ -7,6 +7,7 @@ use sallyport_store::{ConnectionRow, HostRow, ReadTx, ScimTokenRow, StoreError};
 
 use crate::app::credentials::expiry::{Stage, stage};
 use crate::app::credentials::{Count, Reason};
+use crate::app::groups::{Returned, returned};
 use crate::app::provisioning::Outcomes;
 use crate::app::silence::is_silent;
 use crate::app::{App, AppError};
@@ -28,6 +29,8 @@ pub(in crate::app) struct Facts {
     pub(in crate::app) turned_away: Vec<(Option<TenantId>, Reason, Count)>,
     /// What came of the operations of the last day, as far as this process saw them.
     pub(in crate::app) outcomes: BTreeMap<TenantId, Outcomes>,
+    /// Groups that were deleted and are here again without their grants.
+    pub(in crate::app) returned: Vec<Returned>,
     /// The expression in force, where the configuration file has another one.
     pub(in crate::app) other_expression: Option<String>,
     /// Listeners with certificate files, and when those end; `None` where that cannot be read.
@@ -70,6 +73,7 @@ impl App {
                 let troubled: Result<Vec<_>, StoreError> =
                     connections.iter().map(|connection| Troubled::read(tx, connection)).collect();
                 let troubled = troubled?;
+                let returned = returned(tx, now)?;
                 let other_expression = naming.other_in_force(tx)?;
                 Ok(Facts {
                     now,
@@ -81,6 +85,7 @@ impl App {
                     troubled,
                     turned_away,
                     outcomes,
+                    returned,
                     other_expression,
                     tls,
                 })

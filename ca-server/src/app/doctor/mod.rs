@@ -8,6 +8,7 @@ mod links;
 mod names;
 mod operations;
 mod refused;
+mod returned;
 mod silence;
 mod tls;
 
@@ -23,6 +24,7 @@ const CHECKS: &[fn(&Facts) -> Vec<Finding>] = &[
     operations::check,
     silence::check,
     links::check,
+    returned::check,
     names::check,
     hosts::check,
     tls::check,

@@ -1,4 +1,4 @@
-//! Which group of the directory a row stands for: what is compared, and what is lost when it is another one.
+//! Which group of the directory a row stands for: what is compared.
 
 use std::collections::HashSet;
 
@@ -6,23 +6,7 @@ use sallyport_domain::{GroupId, ObjectId, TenantId};
 use sallyport_scim::{Group, ScimError};
 use sallyport_store::{GroupRow, WriteTx};
 
-use super::GroupWrite;
-use crate::app::{DirectoryError, grants};
-
-/// Said once it is committed: whoever changed what Entra matches groups by has to look at this.
-pub(super) fn warn_of_lost_grants(written: &GroupWrite) {
-    for grant in &written.lost {
-        let more = grants::flags(grant);
-        let tags: Vec<_> = grant.tags.to_string().split(',').map(|tag| format!(" --tag {tag}")).collect();
-        tracing::warn!(
-            group = %written.row.id, name = ?written.row.display_name, external_id = ?written.row.external_id,
-            "a group stands for another group of the directory now (another object id), so its grant {} was removed; \
-             look at its members first; if they \
-             are to have access, run: sallyport-ca admin grant add --group {}{}{more}",
-            grant.id, grant.group, tags.concat(),
-        );
-    }
-}
+use crate::app::DirectoryError;
 
 /// The id that the directory itself never changes; matching by name can bring another group's to the same row.
 pub(in crate::app) fn object_id(external_id: Option<&str>) -> Option<ObjectId> {

@@ -1,10 +1,11 @@
+use jiff::Timestamp;
 use rusqlite::params;
 use sallyport_domain::{GrantId, GroupId, PosixGroups, ResourceId, UserId};
-use sallyport_store::{GrantRow, Grants, GrantsMut, PosixGroupLedger, StoreError};
+use sallyport_store::{GrantRow, Grants, GrantsMut, LostGrantRow, PosixGroupLedger, StoreError};
 
 use crate::cells::{Cells, FromRow};
 use crate::tx::Tx;
-use crate::values::{json, micros};
+use crate::values::{count, json, micros};
 
 macro_rules! grants {
     ($which:literal) => {
@@ -47,6 +48,18 @@ impl FromRow for GrantRow {
     }
 }
 
+impl FromRow for LostGrantRow {
+    const TABLE: &'static str = "lost_grants";
+    fn from_row(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            grant: GrantRow::from_row(cells)?,
+            tenant: cells.take("tenant")?,
+            object: cells.take("object")?,
+            lost_at: cells.take("lost_at")?,
+        })
+    }
+}
+
 impl Grants for Tx<'_> {
     fn grant(&self, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
         self.one(grants!("WHERE id = ?1"), [id.to_string()])
@@ -66,6 +79,14 @@ impl Grants for Tx<'_> {
 
     fn grants_reaching_person(&self, user: UserId) -> Result<Vec<GrantRow>, StoreError> {
         self.all(reaching!("person = ?1 ORDER BY position DESC LIMIT 1"), [user.to_string()])
+    }
+
+    fn lost_grants(&self, since: Timestamp, most: usize) -> Result<Vec<LostGrantRow>, StoreError> {
+        self.all(
+            "SELECT id, group_id, tags, sudo, managed_groups, local_groups, created_at, tenant, object, lost_at \
+             FROM lost_grants WHERE lost_at >= ?1 ORDER BY lost_at DESC, position DESC LIMIT ?2",
+            params![micros(since), count(most)],
+        )
     }
 }
 
@@ -96,5 +117,32 @@ impl GrantsMut for Tx<'_> {
 
     fn remove_grant(&mut self, id: GrantId) -> Result<bool, StoreError> {
         Ok(self.change("DELETE FROM grants WHERE id = ?1", [id.to_string()], "")? == 1)
+    }
+
+    fn put_lost_grant(&mut self, lost: &LostGrantRow) -> Result<(), StoreError> {
+        let LostGrantRow { grant, tenant, object, lost_at } = lost;
+        self.change(
+            "INSERT INTO lost_grants (id, group_id, tags, sudo, managed_groups, local_groups, created_at, tenant, \
+             object, lost_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+             ON CONFLICT (id) DO NOTHING",
+            params![
+                grant.id.to_string(),
+                grant.group.to_string(),
+                json(&grant.tags)?,
+                grant.sudo,
+                json(&grant.posix_groups.managed)?,
+                json(&grant.posix_groups.local)?,
+                micros(grant.created_at),
+                tenant.to_string(),
+                object.to_string(),
+                micros(*lost_at),
+            ],
+            "",
+        )?;
+        Ok(())
+    }
+
+    fn forget_lost_grants(&mut self, before: Timestamp) -> Result<usize, StoreError> {
+        self.change("DELETE FROM lost_grants WHERE lost_at < ?1", [micros(before)], "")
     }
 }

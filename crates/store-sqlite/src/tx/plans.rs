@@ -8,9 +8,9 @@ use sallyport_domain::UidRange;
 use sallyport_store::Ledger;
 use sallyport_store::conformance::provisioning::event;
 use sallyport_store::conformance::samples::{
-    access_token, adoption, certificate, connection, enroll_token, grant, group, host, id, name, now, object,
-    pinned, posix_group, resource, scim_token, serial, session, sign_in, subject, tenant, token, uid,
-    unsettled,
+    access_token, adoption, certificate, connection, enroll_token, grant, group, host, id, lost_grant, name,
+    now, object, pinned, posix_group, resource, scim_token, serial, session, sign_in, subject, tenant, token,
+    uid, unsettled,
 };
 use sallyport_store::{
     Concerning, ExpressionRow, ForeignRows, LedgerRow, ReadTx, ReportRow, SecretHash, StoreError, Unsettled,
@@ -116,6 +116,8 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.put_unsettled(&unsettled(1, Unsettled::Grant))?;
     tx.remove_unsettled(id(1), Unsettled::Grant)?;
     tx.remove_grant(id(1))?;
+    tx.put_lost_grant(&lost_grant(1))?;
+    tx.forget_lost_grants(now())?;
     tx.remove_group(tenant(1), id(1))?;
     tx.remove_resource(tenant(1), id(1)).map(drop)
 }
@@ -206,6 +208,7 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.grants()?;
     tx.grants_of(id(1))?;
     tx.grants_reaching(id(1))?;
+    tx.lost_grants(now(), 1)?;
     tx.unsettled()?;
     tx.unsettled_group(id(1), Unsettled::Grant)?;
     tx.members_after(id(1), 0, 1)?;

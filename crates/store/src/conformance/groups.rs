@@ -1,5 +1,7 @@
-use super::samples::{after, grant, group, id, object, person, read, refused, resource, tags, tenant, write};
-use crate::{GrantRow, GroupRow, ResourceLabel, ResourceRow, Store, StoreError};
+use super::samples::{
+    after, grant, group, id, lost_grant, now, object, person, read, refused, resource, tags, tenant, write,
+};
+use crate::{GrantRow, GroupRow, LostGrantRow, ResourceLabel, ResourceRow, Store, StoreError};
 
 pub async fn group_lookups(store: Store) {
     let namesake = GroupRow { id: id(3), display_name: "GROUP 1".into(), external_id: None, ..group(1) };
@@ -182,4 +184,14 @@ pub async fn grants_need_their_group(store: Store) {
     assert_eq!(read(&store, |tx| tx.grant(id(1))).await, Some(changed));
     assert!(write(&store, |tx| tx.remove_grant(id(1))).await);
     assert_eq!(read(&store, |tx| tx.grants()).await.len(), 1);
+}
+
+pub async fn lost_grants_are_kept_for_a_while(store: Store) {
+    write(&store, |tx| (1..=3).try_for_each(|number| tx.put_lost_grant(&lost_grant(number)))).await;
+    let again = LostGrantRow { lost_at: after(9), ..lost_grant(1) };
+    write(&store, move |tx| tx.put_lost_grant(&again)).await;
+    let seen = read(&store, |tx| Ok((tx.lost_grants(after(2), 9)?, tx.lost_grants(now(), 1)?))).await;
+    assert_eq!(seen, (vec![lost_grant(3), lost_grant(2)], vec![lost_grant(3)]));
+    assert_eq!(write(&store, |tx| tx.forget_lost_grants(after(3))).await, 2);
+    assert_eq!(read(&store, |tx| tx.lost_grants(now(), 9)).await, [lost_grant(3)]);
 }

@@ -15,8 +15,9 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{
     AccessTokenRow, AdoptionRow, CertificateKind, CertificateRow, ConnectionRow, CredentialKind,
-    EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind, PersonRow, PosixGroupRow, ReportRow, ResourceRow,
-    ScimTokenRow, SecretHash, SessionRow, Store, StoreError, TokenUse, Unsettled, UnsettledRow, WriteTx,
+    EnrollTokenRow, GrantRow, GroupRow, HostRow, LoginKind, LostGrantRow, PersonRow, PosixGroupRow,
+    ReportRow, ResourceRow, ScimTokenRow, SecretHash, SessionRow, Store, StoreError, TokenUse, Unsettled,
+    UnsettledRow, WriteTx,
 };
 
 /// 2027-01-15T08:00:00Z.
@@ -148,6 +149,12 @@ pub fn grant(number: u32) -> GrantRow {
         },
         created_at: after(i64::from(number)),
     }
+}
+
+/// Lost as many seconds after [`now`].
+pub fn lost_grant(number: u32) -> LostGrantRow {
+    let lost_at = after(i64::from(number));
+    LostGrantRow { grant: grant(number), tenant: tenant(number), object: object(number), lost_at }
 }
 
 /// With the gid of the person with the same number.
