@@ -22,29 +22,61 @@ pub const MAPPING_REMEDY: &str = "in the Entra admin center: Enterprise applicat
 /// How often the log says that object ids do not come: a cycle brings thousands of such users.
 const SAID_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
-/// When the log said last of each tenant that its object ids do not come.
+/// What the log says of a tenant whose object ids do not come.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Lacking {
+    /// New users come without.
+    Never,
+    /// Users come without who had one.
+    NoMore,
+}
+
+/// What the log has said, and has yet to say.
 #[derive(Debug, Default)]
-pub struct Warned(Mutex<BTreeMap<TenantId, Timestamp>>);
+pub struct Warned(Mutex<BTreeMap<(TenantId, Lacking), Said>>);
+
+#[derive(Debug, Default)]
+struct Said {
+    last: Option<Timestamp>,
+    /// Since then.
+    users: u64,
+}
 
 impl Warned {
-    /// Whether it is time to say it, which is then done.
-    fn is_due(&self, tenant: TenantId, now: Timestamp) -> bool {
+    /// Of how many users it is to be said now, which is then done; `None` before it is time.
+    fn due(&self, tenant: TenantId, what: Lacking, now: Timestamp) -> Option<u64> {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = said.get(&tenant).is_none_or(|last| now.duration_since(*last) >= SAID_EVERY);
-        if due {
-            said.insert(tenant, now);
+        let Said { last, users } = said.entry((tenant, what)).or_default();
+        *users = users.saturating_add(1);
+        if last.is_some_and(|last| now.duration_since(last) < SAID_EVERY) {
+            return None;
         }
-        due
+        *last = Some(now);
+        Some(std::mem::take(users))
     }
 }
 
 impl App {
     /// Entra's default mapping is found out with the first user that it brings.
     pub(super) fn warn_of_mapping(&self, resource: &ResourceRow) {
-        if !claims_an_object(resource) && self.warned().is_due(resource.tenant, self.now()) {
+        if claims_an_object(resource) {
+            return;
+        }
+        if let Some(users) = self.warned().due(resource.tenant, Lacking::Never, self.now()) {
             tracing::warn!(
-                tenant = %resource.tenant,
+                tenant = %resource.tenant, users,
                 "users come with an externalId that is no object id, and cannot log in; {MAPPING_REMEDY}"
+            );
+        }
+    }
+
+    /// The same for a mapping that is changed later: with the next writes it locks people out one after the other.
+    pub(super) fn warn_of_lost_link(&self, tenant: TenantId) {
+        if let Some(users) = self.warned().due(tenant, Lacking::NoMore, self.now()) {
+            tracing::warn!(
+                %tenant, users,
+                "users who were known by their object id come with an externalId that is none now, and are locked out \
+                 until it comes again; sallyport-ca doctor counts them; {MAPPING_REMEDY}"
             );
         }
     }
@@ -113,4 +145,62 @@ fn known_by_name(
 
 fn claims_an_object(resource: &ResourceRow) -> bool {
     resource.external_id.as_deref().is_some_and(|id| id.parse::<ObjectId>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use sallyport_domain::UserState;
+    use serde_json::json;
+
+    use super::*;
+    use crate::app::testing::{Lines, TENANT, app, object};
+
+    const OBJECT: &str = "0a0a0a0a-1111-4222-8333-444455556666";
+
+    #[tokio::test]
+    async fn a_mapping_that_is_changed_later_is_told_with_those_whom_it_locks_out() {
+        let (folder, lines) = (tempfile::tempdir().unwrap(), Lines::default());
+        let _guard = tracing::subscriber::set_default(lines.subscriber());
+        let (app, tenant) = (app(folder.path()), TENANT.parse().unwrap());
+        app.prepare().await.unwrap();
+        let body = json!({ "userName": "mara.lind@contoso.test", "active": true, "externalId": OBJECT });
+        let made = app.create_user(tenant, app.new_request_id(), object(body)).await.unwrap();
+        let patch = async |external_id: &str| {
+            let patch = json!({ "Operations": [
+                { "op": "Replace", "path": "externalId", "value": external_id } ] });
+            let operations = sallyport_scim::parse_patch(&object(patch)).unwrap();
+            let row = app.patch_user(tenant, app.new_request_id(), made.id, operations).await.unwrap();
+            app.store().read(move |tx| tx.person(row.user)).await.unwrap().unwrap()
+        };
+        let told = || lines.text().matches("who were known by their object id").count();
+        assert_eq!(told(), 0);
+        let locked_out = patch("maral").await;
+        assert_eq!(
+            (locked_out.state, locked_out.reason),
+            (UserState::Conflict, Some(ConflictReason::NoObjectId))
+        );
+        assert_eq!(told(), 1, "{}", lines.text());
+        assert!(
+            lines.text().contains("users=1") && lines.text().contains(MAPPING_REMEDY),
+            "{}",
+            lines.text()
+        );
+        patch("mara").await;
+        assert_eq!(told(), 1, "nobody else is locked out");
+        let back = patch(OBJECT).await;
+        assert_eq!((back.state, back.id), (UserState::Active, made.user));
+        assert_eq!(back.object, Some(OBJECT.parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_said_by_the_hour_says_of_how_many() {
+        let (warned, tenant) = (Warned::default(), TENANT.parse().unwrap());
+        let due = |minutes: i64, what| {
+            warned.due(tenant, what, Timestamp::from_second(1_800_000_000 + minutes * 60).unwrap())
+        };
+        assert_eq!(due(0, Lacking::NoMore), Some(1));
+        assert_eq!((due(1, Lacking::NoMore), due(59, Lacking::NoMore)), (None, None));
+        assert_eq!(due(59, Lacking::Never), Some(1), "that is something else");
+        assert_eq!(due(60, Lacking::NoMore), Some(3));
+    }
 }

@@ -3,7 +3,7 @@
 mod find;
 
 use sallyport_audit::EventName;
-use sallyport_domain::{RequestId, ResourceId, TenantId};
+use sallyport_domain::{ConflictReason, RequestId, ResourceId, TenantId};
 use sallyport_scim::{Kind, Operation, ScimError, User, apply, parse_user, parse_user_replacing};
 use sallyport_store::{self as store, PersonRow, ResourceRow, StoreError, WriteTx};
 use serde_json::{Map, Value};
@@ -44,7 +44,8 @@ impl App {
             let user = parse_user_replacing(body, &User::from_document(before.document.clone()))?;
             write(tx, change, &before, user, Verb::Replace)
         });
-        self.attempt(Attempt::of(tenant, request, Verb::Replace, Kind::User, &id), change).await
+        let attempt = Attempt::of(tenant, request, Verb::Replace, Kind::User, &id);
+        self.attempt(attempt, change).await.map(|written| self.follow_lost_link(written))
     }
 
     pub async fn patch_user(
@@ -61,11 +62,19 @@ impl App {
             let outcome = apply(Kind::User, &before.document, &operations)?;
             if !outcome.changed {
                 Entry::of_user(Verb::Update, &before).write(tx, change.now, change.request)?;
-                return Ok(before);
+                return Ok(Written { row: before, locked_out: false });
             }
             write(tx, change, &before, User::from_document(outcome.document), Verb::Update)
         });
-        self.attempt(Attempt::of(tenant, request, Verb::Update, Kind::User, &id), change).await
+        let attempt = Attempt::of(tenant, request, Verb::Update, Kind::User, &id);
+        self.attempt(attempt, change).await.map(|written| self.follow_lost_link(written))
+    }
+
+    fn follow_lost_link(&self, written: Written) -> ResourceRow {
+        if written.locked_out {
+            self.warn_of_lost_link(written.row.tenant);
+        }
+        written.row
     }
 
     pub async fn delete_user(
@@ -100,6 +109,13 @@ impl App {
             })
             .await
     }
+}
+
+/// What comes of writing over a user.
+struct Written {
+    row: ResourceRow,
+    /// The object id by which its person was known comes no more.
+    locked_out: bool,
 }
 
 fn wanted_row(
@@ -182,7 +198,7 @@ fn write(
     before: &ResourceRow,
     user: User,
     verb: Verb,
-) -> Result<ResourceRow, DirectoryError> {
+) -> Result<Written, DirectoryError> {
     let was = tx.person(before.user)?;
     let clash =
         tx.resource_by_user_name(before.tenant, user.user_name())?.is_some_and(|other| other.id != before.id);
@@ -213,7 +229,10 @@ fn write(
     // It may stand for another person now.
     let after = tx.resource(after.tenant, after.id)?.unwrap_or(after);
     note(tx, change, &after, verb, (&before.document, was.as_ref()))?;
-    Ok(after)
+    let reason = tx.person(after.user)?.and_then(|person| person.reason);
+    let locked_out = reason == Some(ConflictReason::NoObjectId)
+        && was.is_some_and(|was| was.object.is_some() && was.reason != reason);
+    Ok(Written { row: after, locked_out })
 }
 
 fn addresses(document: &Map<String, Value>) -> Vec<String> {
