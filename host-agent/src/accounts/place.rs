@@ -282,4 +282,48 @@ mod tests {
         });
         assert_eq!(again, Some(2));
     }
+
+    const SILENT_HOME: &str = "SALLYPORT_TEST_SILENT_HOME";
+
+    /// In a mount namespace of its own, where root is and FUSE.
+    #[test]
+    fn a_users_mount_that_never_answers_holds_nobody_up() {
+        if let Some(home) = std::env::var_os(SILENT_HOME) {
+            return asks_a_silent_mount(Path::new(&home));
+        }
+        let fuse = fs::OpenOptions::new().read(true).write(true).open("/dev/fuse");
+        let namespace = std::process::Command::new("unshare").args(["-m", "true"]).status();
+        if !nix::unistd::geteuid().is_root() || fuse.is_err() || !namespace.is_ok_and(|done| done.success()) {
+            return;
+        }
+        let (_root, paths) = host();
+        let home = paths.homes().join("ada");
+        fs::create_dir(&home).unwrap();
+        let script = "exec 3<>/dev/fuse && mount -i -t fuse -o fd=3,rootmode=40755,user_id=70009,group_id=70009,allow_other fuse \"$1\" && shift && exec \"$@\"";
+        let ran = std::process::Command::new("unshare")
+            .args(["-m", "sh", "-c", script, "sh"])
+            .arg(&home)
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "accounts::place::tests::a_users_mount_that_never_answers_holds_nobody_up"])
+            .env(SILENT_HOME, &home)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(
+            ran.status.success() && said.contains("1 passed"),
+            "{said}{}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+    }
+
+    fn asks_a_silent_mount(home: &Path) {
+        let homes = home.parent().unwrap();
+        let paths = Paths::under(homes.parent().unwrap());
+        assert_eq!(glance(homes, "ada"), None);
+        assert!(listed(homes).unwrap().contains(std::ffi::OsStr::new("ada")));
+        let begun = std::time::Instant::now();
+        assert_eq!(why(look(&paths, home, ADA)), "does not answer");
+        assert_eq!(why(look(&paths, home, ADA)), "does not answer");
+        assert!(begun.elapsed() < PATIENCE * 2, "asked twice");
+    }
 }
