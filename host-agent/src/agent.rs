@@ -1,4 +1,5 @@
 mod certificate;
+mod lapse;
 mod step;
 mod words;
 

@@ -1,6 +1,7 @@
 //! The hands: carry out steps, one failing without stopping the others, and tell what came of them.
 
 mod accounts;
+mod ending;
 mod homes;
 mod sshd;
 mod sudo;
@@ -22,12 +23,14 @@ use sallyport_domain::{PosixName, UidRange};
 use crate::accounts::{Ledger, Standing};
 use crate::disk::{self, Disk, DiskError};
 use crate::paths::Paths;
-use crate::plan::{self, Abilities, Judged, Plan, Step, Wanted, judge};
+use crate::plan::{self, Judged, Plan, Step, Wanted, judge};
 use crate::problem::{Code, Problem};
 use crate::seen::Seen;
 use crate::sshd::FailedTrials;
 use crate::state::State;
 use crate::tools::{Elsewhere, Tools};
+
+pub(crate) use ending::Ending;
 
 /// What a run came to.
 #[derive(Debug, Default)]
@@ -91,24 +94,6 @@ impl<T: Tools> Hands<'_, T> {
         outcome.failed |= outcome.problems.iter().any(|problem| problem.code.holds_generation_back());
         outcome.problems.sort();
         outcome.problems.dedup();
-        outcome
-    }
-
-    /// Takes everybody's access away where the lease that our own files carry is over: what remains when the CA's
-    /// last word is lost. `had_access` tells whether anybody could have access without such a file.
-    pub(crate) fn end_written_lease(&self, abilities: Abilities, had_access: bool) -> Outcome {
-        let seen = self.scan(&[]);
-        let written = seen.written_lease();
-        if written.map_or(!had_access, |until| self.now < until) {
-            return Outcome::default();
-        }
-        self.sweep();
-        let wanted = Wanted::nobody(written, abilities);
-        let removals = plan::removals_of_all(&wanted, &seen);
-        let mut outcome = Outcome { problems: wanted.problems.clone(), ..Outcome::default() };
-        outcome.look_again = worth_another_look(&removals, &seen);
-        self.carry_out(&wanted, &seen.ledger, removals, &mut outcome);
-        outcome.failed |= outcome.problems.iter().any(|problem| problem.code.holds_generation_back());
         outcome
     }
 

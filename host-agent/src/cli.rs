@@ -20,7 +20,7 @@ pub(crate) enum Command {
     Run,
     /// Fetch what this host shall be, bring it about, and exit.
     Apply(Apply),
-    /// End what a lease allowed that is over; nothing while it lasts. For a timer, where `run` does not run.
+    /// Take away what a lease allowed that is over. For a timer, where `run` does not run.
     Lapse(DryRun),
     /// From observing to live: begin to change the host.
     Enforce(DryRun),

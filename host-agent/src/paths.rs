@@ -45,6 +45,8 @@ places! {
     config = "etc/sallyport-host.toml";
     state = "var/lib/sallyport-host";
     lock = "run/sallyport-host.lock";
+    /// The end of a lease that could not be written down in the state directory.
+    lease_note = "run/sallyport-host.lease";
     proc = "proc";
     sshd_pid = "run/sshd.pid";
     systemd = "run/systemd/system";

@@ -6,10 +6,11 @@ use sallyport_domain::Principal;
 use crate::lease;
 
 /// How this host's sshd takes the end of a lease.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum ExpiryNotation {
     /// OpenSSH before 9.1 refuses a `Z`: the time in the host's own zone, as the host computed it.
     Local(LocalStamps),
+    #[default]
     Utc,
 }
 

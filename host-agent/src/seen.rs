@@ -28,6 +28,7 @@ pub(crate) struct Seen {
     /// Everything in our principals directory: whatever lies there grants access.
     pub(crate) principals: BTreeMap<String, Vec<u8>>,
     pub(crate) sudoers: Option<Vec<u8>>,
+    pub(crate) lease_note: Option<Vec<u8>>,
     pub(crate) user_ca: Option<Vec<u8>>,
     pub(crate) krl: Option<Vec<u8>>,
     pub(crate) host_certificate: Option<Vec<u8>>,
@@ -62,6 +63,7 @@ impl Seen {
             strays,
             principals: principals(paths),
             sudoers: file(&paths.sudoers()),
+            lease_note: file(&paths.lease_note()),
             user_ca: file(&paths.user_ca()),
             krl: file(&paths.krl()),
             host_certificate: file(&paths.host_certificate()),
@@ -89,7 +91,8 @@ impl Seen {
 
     /// The latest end of a lease that our own files carry: what is known of it without the CA's word.
     pub(crate) fn written_lease(&self) -> Option<Timestamp> {
-        self.principals.values().chain(&self.sudoers).filter_map(|bytes| lease::of_file(bytes)).max()
+        let files = self.principals.values().chain(&self.sudoers).chain(&self.lease_note);
+        files.filter_map(|bytes| lease::of_file(bytes)).max()
     }
 }
 

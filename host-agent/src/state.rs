@@ -123,6 +123,13 @@ pub(crate) struct Applied {
     pub(crate) problems: Vec<ReportProblem>,
 }
 
+impl Applied {
+    /// Once something was applied, somebody may have access even where no file of ours is left to tell.
+    pub(crate) fn had_access(&self) -> bool {
+        self.generation > Generation::ZERO
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     directory: PathBuf,

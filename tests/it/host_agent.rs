@@ -345,10 +345,16 @@ fn a_lease_ends_also_when_the_agent_does_not_run() -> Result<()> {
     assert_eq!(stage.host.sh("getent group docker | cut -d: -f4")?, "ada");
     let plan = stage.agent(&["lapse", "--dry-run"])?.ok()?;
     ensure!(plan.contains("take ada out of the group docker"), "{plan}");
+    // Somebody stopped the agent to be rid of it: nothing of sshd's is put back, nor needs what else may be lost.
+    stage.host.sh("rm /etc/ssh/sshd_config.d/00-sallyport.conf /etc/sallyport-host.toml; echo '{' >/var/lib/sallyport-host/enrolment.json")?;
     stage.agent(&["lapse"])?.ok()?;
     session.wait(PATIENCE).context("the session outlived the lease")?;
     assert_eq!(stage.host.sh("getent group docker | cut -d: -f4")?, "");
     assert_eq!(stage.expiry("ada")?, "1");
+    ensure!(!stage.host.exists("/etc/ssh/sshd_config.d/00-sallyport.conf"));
+    let again = stage.agent(&["lapse"])?;
+    assert_eq!(again.stderr, "");
+    again.ok()?;
     stage.files_are_whole()
 }
 

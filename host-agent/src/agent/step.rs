@@ -4,7 +4,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use sallyport_domain::{Generation, UidRange};
+use sallyport_domain::UidRange;
 use sallyport_protocol::{LocalNames, Report, ReportProblem};
 
 use super::{Agent, AgentError};
@@ -116,7 +116,7 @@ impl Agent {
 
     /// The enrolment as it is under the lock: since the caller read it, `leave` may have been said, and what was heard
     /// before does not count any more then, or `enforce`. One that cannot be read now is as it was.
-    fn still_enrolled(&self, known: &Enrolment) -> Result<Enrolment, AgentError> {
+    pub(super) fn still_enrolled(&self, known: &Enrolment) -> Result<Enrolment, AgentError> {
         match self.enrolment() {
             Ok(current) => {
                 if current.host != known.host {
@@ -145,14 +145,12 @@ impl Agent {
         Ok(kept)
     }
 
-    /// A host that lost the CA's last word still keeps to the lease. Once something was applied, somebody may have
-    /// access even where no file of ours is left to tell.
+    /// A host that lost the CA's last word still keeps to the lease.
     fn without_word(&self, enrolment: &Enrolment, before: &Applied, now: Timestamp) -> Outcome {
         if enrolment.observe {
             return Outcome::default();
         }
-        let had_access = before.generation > Generation::ZERO;
-        let mut outcome = self.hands(now, false).end_written_lease(self.abilities(), had_access);
+        let mut outcome = self.hands(now, false).end_written_lease(before.had_access());
         self.hands(now, false).take_back_trial(&mut outcome);
         outcome
     }
@@ -205,7 +203,7 @@ impl Agent {
         Site { paths, disk, tools, state }
     }
 
-    fn hands(&self, now: Timestamp, prove_sudo: bool) -> Hands<'_, RealTools> {
+    pub(super) fn hands(&self, now: Timestamp, prove_sudo: bool) -> Hands<'_, RealTools> {
         let Self { paths, disk, tools, state, failed_trials, .. } = self;
         Hands { paths, disk, tools, state, failed_trials, now, prove_sudo }
     }

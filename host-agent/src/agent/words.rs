@@ -7,8 +7,10 @@ use sallyport_domain::Generation;
 use sallyport_protocol::{Content, SnapshotReply};
 
 use super::{Agent, AgentError, Position};
+use crate::disk::{self, Access};
+use crate::lease;
 use crate::lock::AgentLock;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, chain};
 use crate::receive::{Expected, Word, judge_reply};
 use crate::state::{Accepted, Enrolment, StateError, Words};
 
@@ -22,12 +24,8 @@ impl Agent {
         }
     }
 
-    /// Whether no lease is known that goes on. Where the CA's word is lost, a step finds out by our own files.
-    pub(crate) fn has_lapsed(&self, enrolment: &Enrolment, now: Timestamp) -> bool {
-        !enrolment.observe && self.position(enrolment).lease_until.is_none_or(|until| until <= now)
-    }
-
-    /// Judges an answer of the CA and keeps it when it holds.
+    /// Judges an answer of the CA and keeps it when it holds: written down before anything else, since others on this
+    /// host go by what is written (`lapse`, and whoever runs after us).
     pub(crate) fn receive(
         &self,
         enrolment: &Enrolment,
@@ -37,12 +35,30 @@ impl Agent {
         now: Timestamp,
     ) -> Result<(), AgentError> {
         let _lock = AgentLock::take(&self.paths.lock())?;
+        if self.still_enrolled(enrolment)?.host != enrolment.host {
+            return Ok(());
+        }
         let word = self.judge(enrolment, reply, asked, nonce, now)?;
         match word {
             Word::Lease(lease) => self.unsaved().lease = Some(lease),
             Word::Snapshot(snapshot) => *self.unsaved() = Words { lease: None, snapshot: Some(snapshot) },
         }
+        // What is in the way is told by the step that follows.
+        if self.save_words().is_some()
+            && let Some(until) = self.position(enrolment).lease_until
+        {
+            self.note_lease(until);
+        }
         Ok(())
+    }
+
+    /// For others on this host while the state directory takes nothing: /run lives in memory, as we do.
+    fn note_lease(&self, until: Timestamp) {
+        let note = lease::header(until);
+        if let Err(error) = self.disk.replace(&self.paths.lease_note(), note.as_bytes(), Access::Mode(0o600))
+        {
+            tracing::warn!("cannot note the lease: {}", chain(&error));
+        }
     }
 
     pub(super) fn unsaved(&self) -> MutexGuard<'_, Words> {
@@ -62,6 +78,9 @@ impl Agent {
         match self.state.save_words(&self.disk, &unsaved) {
             Ok(()) => {
                 *unsaved = Words::default();
+                if let Err(error) = disk::remove(&self.paths.lease_note()) {
+                    tracing::warn!("{}", chain(&error));
+                }
                 None
             }
             Err(error) => Some(Problem::caused(Code::StepFailed, &error)),

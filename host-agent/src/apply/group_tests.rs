@@ -226,7 +226,7 @@ fn without_the_cas_word_nobody_is_in_and_the_groups_stay() {
     let host = host();
     host.apply(&wanted(RESEARCH, vec![ada(&["research"], &["adm"])]), NOW);
     let over = NOW + LEASE + 1;
-    host.hands(over).end_written_lease(crate::testing::abilities(), true);
+    host.hands(over).end_written_lease(true);
     assert_eq!(group(&host, "research").unwrap(), "research:x:70050:");
     assert_eq!(group(&host, "adm").unwrap(), "adm:x:4:syslog");
     let word: Content = with_groups(RESEARCH, content(vec![ada(&["research"], &["adm"])]));

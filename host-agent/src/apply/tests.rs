@@ -9,7 +9,7 @@ use sallyport_protocol::{Account, Content};
 
 use crate::disk::Disk;
 use crate::problem::{Code, Problem};
-use crate::testing::{LEASE, NOW, TestHost, abilities, account, content, read, wanted, wanted_content};
+use crate::testing::{LEASE, NOW, TestHost, account, content, read, wanted, wanted_content};
 use crate::tools::fake::FakeTools;
 
 fn codes(problems: &[Problem]) -> Vec<Code> {
@@ -117,7 +117,7 @@ fn a_lost_ledger_takes_away_what_it_can_and_says_what_it_cannot() {
     let ended: Vec<String> = host.tools.calls().into_iter().filter(|call| call.starts_with("end ")).collect();
     assert_eq!(ended, ["end ada 70001"]);
     // The end of the lease takes from all what can be taken.
-    let over = host.hands(NOW + LEASE).end_written_lease(abilities(), true);
+    let over = host.hands(NOW + LEASE).end_written_lease(true);
     assert!(over.failed && codes(&over.problems).contains(&Code::LedgerLost));
     assert!(!host.paths.principals_of("bob").exists() && !host.paths.sudoers().exists());
     assert!(host.tools.calls().contains(&"end bob 70002".to_owned()));
@@ -182,18 +182,18 @@ fn the_lease_in_our_files_ends_access_when_the_word_of_the_ca_is_lost() {
     let mut host = TestHost::new();
     host.apply(&wanted(vec![account("ada", 70_001, true)], NOW), NOW);
     host.runs(900_001, 70_001);
-    let before = host.hands(NOW + LEASE - 1).end_written_lease(abilities(), true);
+    let before = host.hands(NOW + LEASE - 1).end_written_lease(true);
     assert!(before.problems.is_empty() && host.paths.principals_of("ada").exists(), "ended too early");
     let krl = read(host.paths.krl());
     // Nothing can be written: what is left undone is done by the next run, which finds no lease in any file.
     host.disk = Disk::failing(|_, _| Err(ErrorKind::StorageFull.into()));
-    let over = host.hands(NOW + LEASE).end_written_lease(abilities(), true);
+    let over = host.hands(NOW + LEASE).end_written_lease(true);
     assert!(over.failed && over.look_again);
     assert!(codes(&over.problems).contains(&Code::LeaseOver));
     assert!(!host.paths.principals_of("ada").exists() && !host.paths.sudoers().exists());
     assert!(host.tools.calls().contains(&"end ada 70001".to_owned()));
     host.disk = Disk::new();
-    let again = host.hands(NOW + LEASE).end_written_lease(abilities(), true);
+    let again = host.hands(NOW + LEASE).end_written_lease(true);
     assert_eq!(codes(&again.problems), [Code::LeaseOver]);
     assert!(!again.failed);
     assert!(read(host.paths.shadow()).contains("ada:*:20833:0:99999:7::1:"));
@@ -206,7 +206,7 @@ fn a_host_that_never_applied_anything_ends_nothing() {
     let host = TestHost::new();
     host.apply(&wanted(vec![account("ada", 70_001, false)], NOW), NOW);
     fs::remove_file(host.paths.principals_of("ada")).unwrap();
-    let outcome = host.hands(NOW).end_written_lease(abilities(), false);
+    let outcome = host.hands(NOW).end_written_lease(false);
     assert!(outcome.problems.is_empty() && !outcome.look_again);
     assert!(read(host.paths.shadow()).contains("ada:*:20833:0:99999:7:::"));
 }

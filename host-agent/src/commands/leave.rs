@@ -45,6 +45,7 @@ pub(super) fn leave(agent: &Agent, dry_run: bool) -> Result<ExitCode> {
         agent.state.save_ledger(&agent.disk, &ledger)?;
     }
     sshd::uninstall(&agent.sshd_site())?;
+    disk::remove(&agent.paths.lease_note())?;
     disk::remove(&agent.paths.config())?;
     let name = agent.state.enrolment().ok().map(|enrolment| enrolment.name.to_string());
     agent.state.forget()?;

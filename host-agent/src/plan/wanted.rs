@@ -26,7 +26,7 @@ pub(crate) struct Wanted {
 }
 
 /// What the programs of this host can do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Abilities {
     pub(crate) expiry: ExpiryNotation,
     pub(crate) has_visudo: bool,
@@ -44,15 +44,7 @@ impl Wanted {
         now: Timestamp,
     ) -> Self {
         let over = accepted.lease_until <= now;
-        let problems = if over {
-            let detail = format!(
-                "no fresh word of the CA since the lease ended at {}; all accounts are suspended until there is one",
-                accepted.lease_until
-            );
-            vec![Problem::new(Code::LeaseOver, detail)]
-        } else {
-            Vec::new()
-        };
+        let problems = if over { vec![over_since(accepted.lease_until)] } else { Vec::new() };
         Self {
             accounts: if over { Vec::new() } else { accepted.content.accounts.clone() },
             posix_groups: Some(accepted.content.posix_groups.clone()),
@@ -66,25 +58,24 @@ impl Wanted {
         }
     }
 
-    /// The end of a lease that is known by our own files only.
-    pub(crate) fn nobody(written: Option<Timestamp>, abilities: Abilities) -> Self {
-        let end = written.map_or_else(
-            || "no file tells of a lease that goes on".to_owned(),
-            |until| format!("the lease that stands in the files ended at {until}"),
-        );
-        let detail = format!(
-            "the CA's last word is lost, and {end}; all accounts are suspended until there is a fresh word"
-        );
+    /// Nobody, once no lease goes on. What the host is able to is of no matter then: nothing is written for anybody.
+    /// `has_word`: the CA's last word is there; otherwise `until` is by our own files only.
+    pub(crate) fn nobody(until: Option<Timestamp>, has_word: bool) -> Self {
+        let problem = match until {
+            Some(until) if has_word => over_since(until),
+            Some(until) => lost_word(&format!("the lease that stands in the files ended at {until}")),
+            None => lost_word("no file tells of a lease that goes on"),
+        };
         Self {
             accounts: Vec::new(),
             posix_groups: None,
             user_ca_keys: Vec::new(),
             krl: String::new(),
             uid_ranges: Vec::new(),
-            lease_until: written.unwrap_or(Timestamp::MIN),
+            lease_until: until.unwrap_or(Timestamp::MIN),
             host_certificate: None,
-            abilities,
-            problems: vec![Problem::new(Code::LeaseOver, detail)],
+            abilities: Abilities::default(),
+            problems: vec![problem],
         }
     }
 
@@ -96,4 +87,18 @@ impl Wanted {
     pub(crate) fn accounts(&self) -> &[Account] {
         &self.accounts
     }
+}
+
+fn over_since(until: Timestamp) -> Problem {
+    let detail = format!(
+        "no fresh word of the CA since the lease ended at {until}; all accounts are suspended until there is one"
+    );
+    Problem::new(Code::LeaseOver, detail)
+}
+
+fn lost_word(end: &str) -> Problem {
+    let detail = format!(
+        "the CA's last word is lost, and {end}; all accounts are suspended until there is a fresh word"
+    );
+    Problem::new(Code::LeaseOver, detail)
 }
