@@ -9,7 +9,7 @@ use crate::problem::Code;
 
 impl Agent {
     /// Takes away what a lease allowed that is over. Whether it is over is asked under the lock: `run` may just have
-    /// heard otherwise. Nothing is saved: what was applied last and what was wrong then is for `run` to say.
+    /// heard otherwise. What was applied last and what was wrong then stays noted as `run` found it.
     pub(crate) fn lapse(&self, now: Timestamp) -> Result<Outcome, AgentError> {
         let _lock = AgentLock::take(&self.paths.lock())?;
         Ok(self.lapsed(now).map_or_else(Outcome::default, |ending| self.hands(now, false).end(ending)))

@@ -187,11 +187,9 @@ fn a_lease_that_the_state_directory_does_not_take_holds_lapse_off() {
 
 #[test]
 fn lapse_ends_the_written_lease_whatever_else_is_lost() {
-    for (what, damage) in [
-        (
-            "enrolment",
-            (|host| fs::write(host.paths.state().join("enrolment.json"), "{")) as fn(&TestHost) -> _,
-        ),
+    type Damage = fn(&TestHost) -> std::io::Result<()>;
+    let damages: [(&str, Damage); 6] = [
+        ("enrolment", |host| fs::write(host.paths.state().join("enrolment.json"), "{")),
         ("no enrolment", |host| fs::remove_file(host.paths.state().join("enrolment.json"))),
         ("no configuration", |host| fs::remove_file(host.paths.config())),
         ("another CA", |host| {
@@ -199,7 +197,8 @@ fn lapse_ends_the_written_lease_whatever_else_is_lost() {
         }),
         ("the whole state", |host| fs::remove_dir_all(host.paths.state())),
         ("snapshot", |host| fs::write(host.paths.state().join("snapshot.json"), "{")),
-    ] {
+    ];
+    for (what, damage) in damages {
         let host = TestHost::new();
         let (agent, enrolment) = enrolled(&host, b"a");
         let reply = snapshot(&enrolment, NOW + 60);
