@@ -2,6 +2,7 @@
 
 mod adoptions;
 mod directory;
+mod links;
 mod names;
 mod posix_groups;
 

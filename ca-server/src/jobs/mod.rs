@@ -37,6 +37,9 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         if let Err(error) = app.write_turned_away().await {
             tracing::warn!(error = %Chain(&error), "refused credentials could not be written to the provisioning log");
         }
+        if let Err(error) = app.tell_links().await {
+            tracing::warn!(error = %Chain(&error), "the audit chain could not be told of old links; it is tried again");
+        }
         if let Err(error) = app.settle_scopes().await {
             tracing::warn!(error = %Chain(&error), "a changed scope could not be carried out; it is tried again");
         }

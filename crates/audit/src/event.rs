@@ -105,6 +105,8 @@ names! {
     DirectoryGroupChanged = "directory.group_changed",
     DirectoryGroupCreated = "directory.group_created",
     DirectoryGroupDeleted = "directory.group_deleted",
+    /// From here on the chain tells of every link to an object id, also of those from before it told of each.
+    DirectoryLinksTold = "directory.links_told",
     DirectoryMemberAdded = "directory.member_added",
     DirectoryMemberRemoved = "directory.member_removed",
     /// Added to a group that a sudo grant names: worth an alarm of its own.
@@ -116,7 +118,7 @@ names! {
     DirectoryUserFlagged = "directory.user_flagged",
     /// By an administrator, as a DELETE of the directory's would; what follows has events of its own.
     DirectoryUserForgotten = "directory.user_forgotten",
-    /// At the first sign-in, by UPN, where an administrator allowed it.
+    /// To an object id, where no event of their state says so: at a sign-in by UPN, by an administrator, or long ago.
     DirectoryUserLinked = "directory.user_linked",
     DirectoryUserResumed = "directory.user_resumed",
     DirectoryUserSuspended = "directory.user_suspended",

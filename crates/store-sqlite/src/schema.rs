@@ -21,6 +21,7 @@ const STEPS: &[&str] = &[
     include_str!("../schema/0013.sql"),
     include_str!("../schema/0014.sql"),
     include_str!("../schema/0015.sql"),
+    include_str!("../schema/0016.sql"),
 ];
 
 /// "SlyP": so that another program's database is not taken for one of ours.

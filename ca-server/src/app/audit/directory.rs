@@ -8,12 +8,16 @@ use sallyport_domain::{GroupId, UserId, UserState};
 use sallyport_store::{ReadTx, StoreError};
 use serde_json::Value;
 
+use super::links;
+
 /// Where everybody stands after the events so far.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     people: BTreeMap<UserId, Standing>,
     /// The people in each group.
     members: BTreeMap<GroupId, BTreeSet<UserId>>,
+    /// Whether the chain tells of every link.
+    links_told: bool,
 }
 
 #[derive(Debug)]
@@ -26,12 +30,15 @@ struct Standing {
 
 impl Directory {
     pub(super) fn hear(&mut self, event: &Event) {
+        if let Some((user, object)) = links::told(event) {
+            self.standing(user).object = Some(object.to_owned());
+        }
         match (event.name, event.user) {
             // Somebody who came back is known, and stands where they stood until told otherwise.
             (EventName::DirectoryUserCreated, Some(user)) => {
                 self.standing(user);
             }
-            (EventName::DirectoryUserLinked, Some(user)) => self.linked(user, event),
+            (EventName::DirectoryLinksTold, _) => self.links_told = true,
             (EventName::DirectoryUserResumed, Some(user)) => self.moved(user, UserState::Active, event),
             (EventName::DirectoryConflict, Some(user)) => self.moved(user, UserState::Conflict, event),
             (EventName::DirectoryUserDeleted, Some(user)) => self.moved(user, UserState::Gone, event),
@@ -60,18 +67,10 @@ impl Directory {
         self.people.entry(user).or_insert(new)
     }
 
-    /// The event of the state that follows from a first link tells of the link too.
     fn moved(&mut self, user: UserId, state: UserState, event: &Event) {
         let reason = event.detail.get("reason").and_then(Value::as_str).map(str::to_owned);
         let standing = self.standing(user);
         (standing.state, standing.reason) = (state, reason);
-        self.linked(user, event);
-    }
-
-    fn linked(&mut self, user: UserId, event: &Event) {
-        if let Some(object) = event.detail.get("object_id").and_then(Value::as_str) {
-            self.standing(user).object = Some(object.to_owned());
-        }
     }
 
     /// Adds what differs to `problems`.
@@ -92,8 +91,11 @@ impl Directory {
                 reason: person.reason.map(|reason| reason.as_str().to_owned()),
                 object: person.object.map(|object| object.to_string()),
             };
-            let compared =
-                [("is", found.state(), said.state()), ("has the object id", found.object(), said.object())];
+            let mut compared = vec![("is", found.state(), said.state())];
+            // Before the chain tells of every link, that it tells of none says nothing.
+            if self.links_told || said.object.is_some() {
+                compared.push(("has the object id", found.object(), said.object()));
+            }
             for (what, found, said) in compared {
                 if found != said {
                     problems.push(format!("person {id} {what} {found} in the table and {said} in the chain"));

@@ -10,20 +10,28 @@ use crate::values::whole;
 struct Counters {
     krl_number: Generation,
     next_serial: Option<Serial>,
+    links_told: bool,
 }
 
 impl FromRow for Counters {
     const TABLE: &'static str = "meta";
     fn from_row(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
         let _id: i64 = cells.take("id")?;
-        Ok(Self { krl_number: cells.take("krl_number")?, next_serial: cells.take("next_serial")? })
+        Ok(Self {
+            krl_number: cells.take("krl_number")?,
+            next_serial: cells.take("next_serial")?,
+            links_told: cells.take("links_told")?,
+        })
     }
 }
 
 impl Tx<'_> {
     fn counters(&self) -> Result<Counters, StoreError> {
-        self.one("SELECT id, krl_number, next_serial FROM meta WHERE id = 0", [])?.ok_or_else(|| {
-            StoreError::Inconsistent { table: Counters::TABLE, column: "id", row: "0".to_owned() }
+        let row = self.one("SELECT id, krl_number, next_serial, links_told FROM meta WHERE id = 0", [])?;
+        row.ok_or_else(|| StoreError::Inconsistent {
+            table: Counters::TABLE,
+            column: "id",
+            row: "0".to_owned(),
         })
     }
 }
@@ -41,6 +49,10 @@ impl Meta for Tx<'_> {
         self.known.next_serial.set(serial);
         Ok(serial)
     }
+
+    fn links_told(&self) -> Result<bool, StoreError> {
+        Ok(self.counters()?.links_told)
+    }
 }
 
 impl MetaMut for Tx<'_> {
@@ -53,5 +65,9 @@ impl MetaMut for Tx<'_> {
         self.change("UPDATE meta SET next_serial = ?1 WHERE id = 0", params![whole(serial.value())?], "")?;
         self.known.next_serial.set(Some(serial));
         Ok(())
+    }
+
+    fn set_links_told(&mut self) -> Result<(), StoreError> {
+        self.change("UPDATE meta SET links_told = 1 WHERE id = 0", [], "").map(drop)
     }
 }

@@ -106,6 +106,7 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.use_token(&token("x", 1))?;
     tx.set_next_serial(serial(2))?;
     tx.set_krl_number(host(1).generation)?;
+    tx.set_links_told()?;
     tx.end_sessions(id(1), now())?;
     tx.forget_tokens(now())?;
     tx.note_provisioning(&event(1, Some(1)), &[id(1)])?;

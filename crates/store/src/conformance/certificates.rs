@@ -207,13 +207,14 @@ pub async fn times_are_cut_to_microseconds(store: Store) {
 }
 
 pub async fn counters_keep_what_was_set(store: Store) {
-    let seen = read(&store, |tx| Ok((tx.krl_number()?, tx.next_serial()?))).await;
-    assert_eq!(seen, (Generation::ZERO, None));
+    let seen = read(&store, |tx| Ok((tx.krl_number()?, tx.next_serial()?, tx.links_told()?))).await;
+    assert_eq!(seen, (Generation::ZERO, None, false));
     write(&store, |tx| {
         tx.set_krl_number(Generation::new(1_800_000_000_000))?;
-        tx.set_next_serial(serial(1 << 48))
+        tx.set_next_serial(serial(1 << 48))?;
+        tx.set_links_told()
     })
     .await;
-    let seen = read(&store, |tx| Ok((tx.krl_number()?, tx.next_serial()?))).await;
-    assert_eq!(seen, (Generation::new(1_800_000_000_000), Some(serial(1 << 48))));
+    let seen = read(&store, |tx| Ok((tx.krl_number()?, tx.next_serial()?, tx.links_told()?))).await;
+    assert_eq!(seen, (Generation::new(1_800_000_000_000), Some(serial(1 << 48)), true));
 }
