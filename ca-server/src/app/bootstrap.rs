@@ -52,17 +52,9 @@ impl App {
 
     /// The revocation list as it stands.
     pub async fn krl(&self) -> Result<SignedBytes, AppError> {
-        let bytes = self.krl_bytes().await?;
-        self.signed_bytes(bytes, Namespace::Krl)
-    }
-
-    async fn krl_bytes(&self) -> Result<Vec<u8>, AppError> {
-        let now = self.now();
-        let (number, serials) = self
-            .store()
-            .read(move |tx| Ok::<_, AppError>((tx.krl_number()?, tx.revoked_serials(now)?)))
-            .await?;
-        self.encode_krl(number, now, serials)
+        let number = self.store().read(|tx| Ok::<_, AppError>(tx.krl_number()?)).await?;
+        let bytes = self.revocation_list(number).await?;
+        self.signed_bytes(bytes.to_vec(), Namespace::Krl)
     }
 
     fn signed_bytes(&self, bytes: Vec<u8>, namespace: Namespace) -> Result<SignedBytes, AppError> {

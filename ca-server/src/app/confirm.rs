@@ -46,8 +46,14 @@ fn find(tx: &(impl ReadTx + ?Sized), id: ResourceId) -> Result<Claim, AppError> 
     let name = resource.user_name.clone();
     let own = tx.person(resource.user)?.ok_or(StoreError::Missing("person"))?;
     let object = resource.external_id.as_deref().and_then(|id| id.parse::<ObjectId>().ok());
-    let Some(object) = object.filter(|_| own.reason == Some(ConflictReason::Link)) else {
+    if own.reason != Some(ConflictReason::Link) {
         return refused(format!("{name} is not flagged for their object id: there is nothing to say"));
+    }
+    let Some(object) = object else {
+        return refused(format!(
+            "{name} claims no object id any more; correct what the directory sends, or run: sallyport-ca admin \
+             directory forget {id}"
+        ));
     };
     if !people::is_fresh(&own) {
         return refused(format!(

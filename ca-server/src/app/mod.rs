@@ -24,6 +24,7 @@ mod posix_groups;
 mod provisioning;
 mod report;
 mod revocation;
+mod revocation_list;
 mod scope;
 mod search;
 mod settling;
@@ -63,6 +64,7 @@ pub use throttles::{Shared, Throttles};
 pub use wanted::Wanted;
 
 use self::issued::Issued;
+use self::revocation_list::Encoded;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::signer::Keys;
@@ -95,6 +97,8 @@ struct Parts {
     listening_since: Timestamp,
     /// Counts up whenever some host's generation moved: wakes those that wait.
     moved: watch::Sender<u64>,
+    /// As it was encoded last.
+    revocation_list: tokio::sync::Mutex<Option<Encoded>>,
     /// PEM of the private root, for the bootstrap document.
     tls_roots: Vec<String>,
 }
@@ -142,6 +146,7 @@ impl App {
             metrics: Metrics::default(),
             listening_since,
             moved,
+            revocation_list: tokio::sync::Mutex::default(),
             tls_roots,
         }))
     }

@@ -1,5 +1,8 @@
 //! The person behind a resource: linked once, named once, and judged anew after each write that concerns them.
 
+#[cfg(test)]
+mod tests;
+
 use sallyport_audit::EventName;
 use sallyport_domain::{ConflictReason, ObjectId, Subject, UserId, UserState};
 use sallyport_scim::User;
@@ -184,6 +187,10 @@ fn link(
     resource: &ResourceRow,
 ) -> Result<Option<ConflictReason>, StoreError> {
     let Some(object) = object_id(resource.external_id.as_deref()) else {
+        // Who claimed somebody else's id does not shake the doubt off by claiming none for a while (decision 0184).
+        if person.reason == Some(ConflictReason::Link) && is_fresh(person) {
+            return Ok(person.reason);
+        }
         return Ok((!person.linked_by_upn).then_some(ConflictReason::NoObjectId));
     };
     if tx.claimants(resource.tenant, object)?.len() > 1 {

@@ -8,7 +8,7 @@
 mod tests;
 
 use sallyport_domain::GroupId;
-use sallyport_store::{GroupRow, StoreError, Unsettled, UnsettledRow, WriteTx};
+use sallyport_store::{GroupRow, ResourceLabel, StoreError, Unsettled, UnsettledRow, WriteTx};
 
 use super::change::Change;
 use super::{App, AppError, groups, people};
@@ -24,8 +24,10 @@ pub(super) fn grant_came(
     change: &mut Change,
     group: GroupId,
 ) -> Result<(), StoreError> {
-    // Whom it reaches again before their turn keeps what they have: the revocation list is shorter now.
-    if tx.remove_unsettled(group, Unsettled::Withdrawal)? {
+    // Whom it reaches before their turn in a withdrawal keeps what they have: the revocation list is shorter now.
+    let withdrawal = tx.unsettled()?.iter().any(|row| row.what == Unsettled::Withdrawal);
+    tx.remove_unsettled(group, Unsettled::Withdrawal)?;
+    if withdrawal {
         change.revoked();
     }
     if tx.unsettled_group(group, Unsettled::Grant)?.is_some() {
@@ -72,6 +74,20 @@ fn withdraw(tx: &mut dyn WriteTx, change: &mut Change, group: GroupId) -> Result
 /// Whether somebody who leaves the group now may have certificates that a withdrawal has yet to come to.
 pub(super) fn is_withdrawn(tx: &dyn WriteTx, group: GroupId) -> Result<bool, StoreError> {
     Ok(tx.unsettled_group(group, Unsettled::Withdrawal)?.is_some())
+}
+
+/// Somebody joins a group that opens something while a withdrawal has yet to come to them: their turn is now, and what
+/// the revocation list has of them stays on it.
+pub(super) fn before_joining(
+    tx: &mut dyn WriteTx,
+    change: &Change,
+    member: &ResourceLabel,
+) -> Result<(), StoreError> {
+    if tx.awaits_withdrawal(member.id)? {
+        // Hosts know already.
+        people::revoke_if_out(tx, change, member)?;
+    }
+    Ok(())
 }
 
 impl App {

@@ -6,8 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use sallyport_domain::{Generation, GroupId, HostState, Principal, Serial};
-use sallyport_krl::Krl;
+use sallyport_domain::{Generation, GroupId, HostState, Principal};
 use sallyport_policy::{Access, Grant, Resident, host_access};
 use sallyport_protocol::{Account, Content, Lease, Namespace, SnapshotHeader, SnapshotReply, sha256_hex};
 use sallyport_store::{HostRow, PersonRow, ReadTx, StoreError};
@@ -55,17 +54,17 @@ impl App {
     async fn seal_snapshot(&self, host: HostRow) -> Result<SnapshotReply, AppError> {
         let now = self.now();
         let (id, guests) = (host.id, self.config().login.guests);
-        let (host, mut content, number, serials) = self
+        let (host, mut content, number) = self
             .store()
             .read(move |tx| {
                 // Read again, so that content and generation are of one state.
                 let host = tx.host(id)?.unwrap_or(host);
                 let content = people_and_groups(tx, &host, guests)?;
-                Ok::<_, AppError>((host, content, tx.krl_number()?, tx.revoked_serials(now)?))
+                Ok::<_, AppError>((host, content, tx.krl_number()?))
             })
             .await?;
         content.user_ca_keys = vec![self.user_ca_line()?];
-        content.krl = STANDARD.encode(self.encode_krl(number, now, serials)?);
+        content.krl = STANDARD.encode(self.revocation_list(number).await?);
         content.uid_ranges.clone_from(&self.naming().config().uid_ranges);
         let counts = content.counts();
         let content =
@@ -107,17 +106,6 @@ impl App {
 
     fn lease_until(&self, now: Timestamp) -> Result<Timestamp, AppError> {
         now.checked_add(self.config().hosts.lease).map_err(|error| AppError::internal("the clock", error))
-    }
-
-    pub(super) fn encode_krl(
-        &self,
-        number: Generation,
-        now: Timestamp,
-        serials: Vec<Serial>,
-    ) -> Result<Vec<u8>, AppError> {
-        let ca = self.keys().user_ca.public().public_key();
-        let krl = Krl::new(number, now, ca, serials.into_iter().collect());
-        krl.and_then(|krl| krl.encode()).map_err(|error| AppError::internal("the revocation list", error))
     }
 
     pub(super) fn user_ca_line(&self) -> Result<String, AppError> {

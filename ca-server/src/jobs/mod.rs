@@ -14,10 +14,13 @@ const STEP: Duration = Duration::from_secs(30);
 /// Until `stop` turns true: keeps the issuer's keys fresh, and forgets what cannot be repeated any more.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut watch = Watch::default();
+    settle_groups(&app).await;
     if let Err(error) = app.judge_refused().await {
         tracing::warn!(error = %Chain(&error), "refused names could not be judged again");
     }
     loop {
+        // First: until it is done, each revocation list costs the store a look at everybody who has yet to have their turn.
+        settle_groups(&app).await;
         if let Err(error) = app.watch(&mut watch).await {
             tracing::warn!(error = %Chain(&error), "credentials and directories could not be looked at");
         }
@@ -43,9 +46,6 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         if let Err(error) = app.settle_scopes().await {
             tracing::warn!(error = %Chain(&error), "a changed scope could not be carried out; it is tried again");
         }
-        if let Err(error) = app.settle_groups().await {
-            tracing::warn!(error = %Chain(&error), "a grant that came or went could not be carried out; it is tried again");
-        }
         if let Err(error) = app.judge_waiting().await {
             tracing::warn!(error = %Chain(&error), "people who wait for a name could not be judged again");
         }
@@ -54,5 +54,11 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             () = app.somebody_waits() => {}
             () = stopped(&mut stop) => return,
         }
+    }
+}
+
+async fn settle_groups(app: &App) {
+    if let Err(error) = app.settle_groups().await {
+        tracing::warn!(error = %Chain(&error), "a grant that came or went could not be carried out; it is tried again");
     }
 }

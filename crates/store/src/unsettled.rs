@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use sallyport_domain::{GroupId, Serial};
+use sallyport_domain::{GroupId, ResourceId, Serial};
 
 use crate::{ResourceLabel, StoreError};
 
@@ -44,6 +44,10 @@ pub trait UnsettledGroups {
     /// Serials that a withdrawal will revoke when it comes to their people: of members after its place whom no grant
     /// reaches, not ended at `now`.
     fn withdrawn_serials(&self, now: Timestamp) -> Result<Vec<Serial>, StoreError>;
+    /// Whether a withdrawal has yet to come to the resource.
+    fn awaits_withdrawal(&self, resource: ResourceId) -> Result<bool, StoreError>;
+    /// The dissolved groups that it has yet to leave.
+    fn dissolved_groups_of(&self, resource: ResourceId) -> Result<Vec<GroupId>, StoreError>;
 }
 
 pub trait UnsettledGroupsMut {

@@ -138,6 +138,9 @@ fn add(
     label: &ResourceLabel,
 ) -> Result<bool, StoreError> {
     let Opening { row, grants } = *group;
+    if !grants.is_empty() {
+        settling::before_joining(tx, change, label)?;
+    }
     if !tx.add_member(row.id, label.id)? {
         return Ok(false);
     }
@@ -208,7 +211,8 @@ pub(in crate::app) fn leave_dissolved(
     people::revoke_if_out(tx, change, label).map(drop)
 }
 
-/// Takes somebody who is being deleted out of all their groups.
+/// Takes somebody who is being deleted, or is another person from now on, out of all their groups, also of those that
+/// were deleted before they had their turn.
 pub(in crate::app) fn leave_all(
     tx: &mut dyn WriteTx,
     change: &mut Change,
@@ -220,6 +224,11 @@ pub(in crate::app) fn leave_all(
         let grants = tx.grants_of(id)?;
         if leave(tx, change, &Opening { row: &group, grants: &grants }, &label)? {
             tx.touch_group(id, change.after(group.modified_at))?;
+        }
+    }
+    for id in tx.dissolved_groups_of(resource.id)? {
+        if let Some(group) = tx.dissolved_group(id)? {
+            leave(tx, change, &Opening { row: &group, grants: &[] }, &label)?;
         }
     }
     Ok(())

@@ -129,6 +129,38 @@ impl Stage {
         self.app.store().read(move |tx| tx.revoked_serials(now)).await.unwrap().len()
     }
 
+    /// The revocation list, with its number.
+    async fn list(&self) -> (Generation, Vec<u8>) {
+        let number = self.app.store().read(|tx| tx.krl_number()).await.unwrap();
+        (number, self.app.krl().await.unwrap().bytes)
+    }
+
+    async fn another_group(&self, members: &[ResourceId]) -> GroupId {
+        let body = object(json!({ "displayName": "others" }));
+        let group = self.app.create_group(self.tenant, self.app.new_request_id(), body).await.unwrap().row.id;
+        if !members.is_empty() {
+            self.join(group, members).await;
+        }
+        group
+    }
+
+    async fn join(&self, group: GroupId, members: &[ResourceId]) {
+        let values: Vec<_> = members.iter().map(|id| json!({ "value": id.to_string() })).collect();
+        let patch = json!({ "Operations": [{ "op": "Add", "path": "members", "value": values }] });
+        let operations = sallyport_scim::parse_patch(&object(patch)).unwrap();
+        let request = self.app.new_request_id();
+        self.app.patch_group(self.tenant, request, group, operations, ShowMembers::No).await.unwrap();
+    }
+
+    /// To everybody who is in the group now.
+    async fn grant(&self, group: GroupId) {
+        let tags = tags(&["env=test"]);
+        let ask = AddGrant { group: group.to_string(), tags, ..AddGrant::default() };
+        let request = self.app.new_request_id();
+        let add = move |tx: &mut dyn WriteTx, change: &mut Change| grants::add(tx, change, &ask);
+        self.app.change(request, self.app.now(), add).await.unwrap();
+    }
+
     /// Of the events of that name, how many share a transaction: the most, and all.
     async fn written_together(&self, name: EventName) -> (usize, usize) {
         let records = self.app.store().read(|tx| tx.audit_after(0, usize::MAX)).await.unwrap();
@@ -252,9 +284,9 @@ async fn a_group_that_is_deleted_lets_nobody_in_from_its_own_transaction_on() {
 
     stage.app.settle_groups().await.unwrap();
     assert_eq!(stage.revoked().await, MANY);
-    // Who was deleted meanwhile has left with everything; the record says of everybody else that they were in it.
+    // Of who was deleted meanwhile, that event says what was revoked; that they were in it is on record of everybody.
     assert_eq!(stage.written_together(EventName::CertificatesRevoked).await, (WRITE, MANY - 1));
-    assert_eq!(stage.written_together(EventName::DirectoryMemberRemoved).await, (WRITE, MANY - 1));
+    assert_eq!(stage.written_together(EventName::DirectoryMemberRemoved).await, (WRITE, MANY));
     let group = stage.group;
     let left =
         stage.app.store().read(move |tx| Ok::<_, StoreError>((tx.unsettled()?, tx.dissolved_group(group)?)));
@@ -296,6 +328,57 @@ async fn a_revocation_list_that_is_shorter_is_another_one() {
     stage.begin_to_grant().await;
     assert!(number().await > withdrawn);
     assert_eq!(stage.revoked().await, WRITE);
+}
+
+/// The list is the same one, or it has another number: whoever has the old one would go by it for ever.
+#[tokio::test]
+async fn who_joins_a_granted_group_before_a_withdrawal_comes_to_them_stays_on_the_revocation_list() {
+    let (stage, _) = Stage::let_in().await;
+    let other = stage.another_group(&[]).await;
+    stage.grant(other).await;
+    stage.delete().await;
+    let before = stage.list().await;
+    stage.join(other, &stage.members[MANY - 3..]).await;
+    assert_eq!((stage.list().await, stage.revoked().await), (before.clone(), MANY));
+    stage.app.settle_groups().await.unwrap();
+    assert_eq!((stage.list().await, stage.revoked().await), (before, MANY));
+    assert_eq!(stage.problems().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_grant_that_reaches_who_waits_for_a_withdrawal_makes_another_revocation_list() {
+    let (stage, _) = Stage::let_in().await;
+    let other = stage.another_group(&stage.members[MANY - 3..]).await;
+    stage.delete().await;
+    let before = stage.list().await;
+    assert_eq!(stage.revoked().await, MANY);
+    stage.grant(other).await;
+    let after = stage.list().await;
+    assert!(after.0 > before.0 && after.1 != before.1);
+    assert_eq!(stage.revoked().await, MANY - 3, "they have access again, with what they have");
+    stage.app.settle_groups().await.unwrap();
+    assert_eq!((stage.list().await, stage.revoked().await), (after, MANY - 3));
+}
+
+#[tokio::test]
+async fn a_revocation_list_is_made_once_for_each_number() {
+    let (stage, grant) = Stage::let_in().await;
+    stage.begin_to_withdraw(grant).await;
+    let (number, bytes) = stage.list().await;
+    let look = |number| stage.app.revocation_list(number);
+    let (one, other) = tokio::join!(look(number), look(number));
+    assert!(std::sync::Arc::ptr_eq(&one.unwrap(), &other.unwrap()), "the very same");
+    // As after a restart.
+    *stage.app.0.revocation_list.lock().await = None;
+    assert_eq!(stage.list().await, (number, bytes.clone()));
+    let next =
+        stage.app.change::<_, StoreError, _>(stage.app.new_request_id(), stage.app.now(), |_, change| {
+            change.revoked();
+            Ok(())
+        });
+    next.await.unwrap();
+    let after = stage.list().await;
+    assert!(after.0 > number && after.1 != bytes);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use rusqlite::params;
-use sallyport_domain::{GroupId, Serial};
+use sallyport_domain::{GroupId, ResourceId, Serial};
 use sallyport_store::{
     ResourceLabel, StoreError, Unsettled, UnsettledGroups, UnsettledGroupsMut, UnsettledRow,
 };
@@ -70,6 +70,31 @@ impl UnsettledGroups for Tx<'_> {
              WHERE others.resource_position = resources.position)",
             params![Unsettled::Withdrawal.as_str(), micros(now)],
             |cells| cells.take("serial"),
+        )
+    }
+
+    fn awaits_withdrawal(&self, resource: ResourceId) -> Result<bool, StoreError> {
+        let found = self.one_of(
+            "memberships",
+            "SELECT 1 AS found FROM unsettled_groups \
+             CROSS JOIN groups ON groups.id = unsettled_groups.group_id \
+             CROSS JOIN memberships ON memberships.group_position = groups.position \
+             AND memberships.resource_position = (SELECT position FROM resources WHERE id = ?2) \
+             WHERE unsettled_groups.what = ?1 AND memberships.resource_position > unsettled_groups.after LIMIT 1",
+            [Unsettled::Withdrawal.as_str(), &resource.to_string()],
+            |cells| cells.take::<i64>("found"),
+        )?;
+        Ok(found.is_some())
+    }
+
+    fn dissolved_groups_of(&self, resource: ResourceId) -> Result<Vec<GroupId>, StoreError> {
+        self.all_of(
+            "memberships",
+            "SELECT groups.id AS id FROM memberships JOIN groups ON groups.position = memberships.group_position \
+             WHERE groups.dissolved IS NOT NULL \
+             AND memberships.resource_position = (SELECT position FROM resources WHERE id = ?1)",
+            [resource.to_string()],
+            |cells| cells.take("id"),
         )
     }
 }

@@ -185,6 +185,8 @@ fn look_everything_up(tx: &dyn ReadTx) -> Result<(), StoreError> {
     tx.groups_by_external_id(tenant(1), "x")?;
     tx.groups(tenant(1), 0, 1)?;
     tx.dissolved_group(id(1))?;
+    tx.dissolved_groups_of(id(1))?;
+    tx.awaits_withdrawal(id(1))?;
     tx.all_groups()?;
     tx.members(id(1))?;
     tx.members_if_few(id(1), 1)?;

@@ -87,6 +87,9 @@ pub async fn a_withdrawal_is_on_the_revocation_list_before_it_comes_to_everybody
     .await;
     let seen = read(&store, |tx| Ok((tx.withdrawn_serials(now())?, tx.revoked_serials(now())?))).await;
     assert_eq!(seen, (serials(&[1, 2, 12]), serials(&[1, 2, 12, 13])));
+    let await_it =
+        |tx: &dyn crate::ReadTx| [1, 2, 3, 4].map(|number| tx.awaits_withdrawal(id(number)).unwrap());
+    assert_eq!(read(&store, move |tx| Ok(await_it(tx))).await, [true, true, true, false]);
     // Of whom it has come to, the certificates speak for themselves.
     let first = places[0];
     write(&store, move |tx| {
@@ -94,6 +97,7 @@ pub async fn a_withdrawal_is_on_the_revocation_list_before_it_comes_to_everybody
     })
     .await;
     assert_eq!(read(&store, |tx| tx.withdrawn_serials(now())).await, serials(&[2, 12]));
+    assert_eq!(read(&store, move |tx| Ok(await_it(tx))).await, [false, true, true, false]);
 }
 
 pub async fn a_dissolved_group_is_found_by_nothing_but_its_last_members(store: Store) {
@@ -123,6 +127,10 @@ pub async fn a_dissolved_group_is_found_by_nothing_but_its_last_members(store: S
         assert_eq!((tx.groups_of(id(1))?, tx.groups_of_person(id(2))?), (vec![id(2)], Vec::new()));
         assert_eq!(tx.dissolved_group(id(1))?, Some(here));
         assert_eq!(tx.dissolved_group(id(2))?, None);
+        assert_eq!(
+            (tx.dissolved_groups_of(id(1))?, tx.dissolved_groups_of(id(2))?),
+            (vec![id(1)], vec![id(1)])
+        );
         assert_eq!(tx.members_after(id(1), 0, 9)?.len(), 2);
         assert_eq!(tx.withdrawn_serials(now())?, [serial(1), serial(2)]);
         Ok(())
