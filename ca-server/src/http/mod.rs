@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::{Extension, Router};
 use ipnet::IpNet;
 
@@ -67,8 +67,13 @@ pub fn router(app: &App, surfaces: &BTreeSet<Surface>, proxies: &[IpNet]) -> Rou
         .with_state(app.clone())
 }
 
-async fn nothing_there(State(app): State<App>, from: Option<Extension<ClientAddress>>, uri: Uri) -> Failure {
-    if scim::may_be_meant(uri.path()) {
+async fn nothing_there(
+    State(app): State<App>,
+    from: Option<Extension<ClientAddress>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Failure {
+    if scim::may_be_meant(uri.path(), &headers) {
         let from = from.map(|Extension(ClientAddress(address))| address);
         app.turned_away().note(None, Reason::LOST, from, app.now());
     }

@@ -129,6 +129,17 @@ impl TurnedAway {
         due
     }
 
+    /// What could not be written is due again, with what came meanwhile.
+    fn put_back(&self, due: Vec<(Kind, Count)>) {
+        let mut all = self.lock();
+        for (kind, count) in due {
+            if let Some(seen) = all.get_mut(&kind) {
+                seen.untold = Some(seen.untold.map_or(count, |later| count.and(later)));
+                seen.told_at = None;
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Kind, Seen>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,18 +166,17 @@ impl App {
         if due.is_empty() {
             return Ok(());
         }
-        let request = self.new_request_id();
-        self.store()
-            .write(move |tx| {
-                let only = only_connection(tx)?;
-                for ((tenant, reason), count) in due {
-                    if let Some(tenant) = tenant.or(only) {
-                        Entry::turned_away(tenant, reason, &count).write(tx, now, request)?;
-                    }
+        let (request, entries) = (self.new_request_id(), due.clone());
+        let written = self.store().write(move |tx| {
+            let only = only_connection(tx)?;
+            for ((tenant, reason), count) in entries {
+                if let Some(tenant) = tenant.or(only) {
+                    Entry::turned_away(tenant, reason, &count).write(tx, now, request)?;
                 }
-                Ok::<_, AppError>(())
-            })
-            .await
+            }
+            Ok::<_, AppError>(())
+        });
+        written.await.inspect_err(|_| self.turned_away().put_back(due))
     }
 }
 
@@ -213,6 +223,17 @@ mod tests {
         turned.note(Some(tenant(2)), Turned::Expired.into(), None, at(0));
         turned.note(Some(tenant(1)), Turned::Network.into(), None, at(1));
         assert_eq!((turned.due(at(1)).len(), turned.due(at(7200)).len()), (3, 0));
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_due_again_with_what_came_meanwhile() {
+        let turned = TurnedAway::default();
+        turned.note(None, Turned::Unknown.into(), None, at(0));
+        let due = turned.due(at(0));
+        turned.note(None, Turned::Unknown.into(), None, at(1));
+        turned.put_back(due);
+        let due = turned.due(at(30));
+        assert_eq!(due.iter().map(|(_, count)| (count.times, count.since)).collect::<Vec<_>>(), [(2, at(0))]);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::Uri;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use percent_encoding::percent_decode_str;
@@ -67,20 +68,32 @@ pub(super) fn meant(uri: &Uri) -> Option<Uri> {
     meant.parse().ok()
 }
 
-/// Whether somebody who asks at an address where nothing is may be a directory with a wrong Tenant URL.
-pub(in crate::http) fn may_be_meant(path: &str) -> bool {
-    let of_others = ["/api/", "/v1/"].iter().any(|other| path.starts_with(other));
+/// Whether somebody who asks at an address where nothing is may be a directory with a wrong Tenant URL: a directory always
+/// shows a credential, and those who look for other people's programs do not.
+pub(in crate::http) fn may_be_meant(path: &str, headers: &HeaderMap) -> bool {
+    let of_others = ["/api/", "/v1/"].iter().any(|other| path.starts_with(other)) && !path.contains("/scim");
     let usual = ["Groups", "ServiceProviderConfig", "Users"];
-    !of_others && path.split('/').any(|segment| usual.iter().any(|known| known.eq_ignore_ascii_case(segment)))
+    headers.contains_key(AUTHORIZATION)
+        && !of_others
+        && path.split('/').any(|segment| usual.iter().any(|known| known.eq_ignore_ascii_case(segment)))
 }
 
-/// The root itself, where that is meant.
+/// The root itself, where that is meant. With a flag that is none it is no answer: everybody would be found in the place
+/// of somebody, and nobody told that the Tenant URL is wrong.
 fn root(uri: &Uri) -> Option<Uri> {
     let bare = uri.path().strip_prefix(path::SCIM).is_some_and(|below| below.trim_matches('/').is_empty());
+    let known = |pair: &str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        let is_one_of = |known: &[&str]| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+        is_one_of(&PARAMETERS) || (is_one_of(&FLAGS) && !pair.contains(['/', '%', '?']))
+    };
     if !bare {
         return None;
     }
-    uri.query().map_or_else(|| Some(Uri::from_static("/")), |query| format!("/?{query}").parse().ok())
+    match uri.query() {
+        None | Some("") => Some(Uri::from_static("/")),
+        Some(query) => query.split('&').all(known).then(|| format!("/?{query}").parse().ok())?,
+    }
 }
 
 /// Path and query where `https://…/scim/v2/?flag&other` was pasted, and `/Users?filter=…` put behind it.
@@ -108,6 +121,8 @@ fn has_flag(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn meant_by(text: &str) -> Option<String> {
@@ -148,11 +163,41 @@ mod tests {
 
     #[test]
     fn a_wrong_tenant_url_is_recognised() {
-        for path in ["/Users", "/scim/users/01J", "/scim/v1/Groups", "/x/ServiceProviderConfig"] {
-            assert!(may_be_meant(path), "{path}");
+        let directory = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer x"))]);
+        for path in
+            ["/Users", "/scim/users/01J", "/scim/v1/Groups", "/x/ServiceProviderConfig", "/api/scim/v2/Users"]
+        {
+            assert!(may_be_meant(path, &directory), "{path}");
+            assert!(!may_be_meant(path, &HeaderMap::new()), "{path}");
         }
         for path in ["/", "/favicon.ico", "/v1/users", "/api/v1/groups", "/usersx"] {
-            assert!(!may_be_meant(path), "{path}");
+            assert!(!may_be_meant(path, &directory), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_root_is_meant_by_what_a_search_is_asked_with_alone() {
+        let root = |text: &str| root(&text.parse().unwrap()).is_some();
+        for written in [
+            "/scim/v2",
+            "/scim/v2/",
+            "/scim/v2//?",
+            "/scim/v2?filter=userName+eq+%22a/b%22&count=1",
+            "/scim/v2/?aadOptscim062020",
+            "/scim/v2/?AADoptscim062020=true&startIndex=1",
+        ] {
+            assert!(root(written), "{written}");
+        }
+        for written in [
+            "/scim/v2/?x=1/Users?filter=userName+eq+%22a%22",
+            "/scim/v2/?x=1",
+            "/scim/v2/?code=abc/Users/01J",
+            "/scim/v2/?aadOptscim062020/Nothing",
+            "/scim/v2/?aadOptscim062020%2FUsers",
+            "/scim/v2/?aadOptscim062020=/x",
+            "/scim/v2/Users",
+        ] {
+            assert!(!root(written), "{written}");
         }
     }
 

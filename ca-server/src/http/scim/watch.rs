@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sallyport_domain::{ConnectionName, TenantId};
@@ -64,6 +65,7 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     let meant = meant.as_ref().unwrap_or_else(|| request.uri());
     let operation = ScimOperation::of(request.method().as_str(), meant.path());
     let aim = Aim::of(request.method(), meant);
+    let shows_credential = request.headers().contains_key(AUTHORIZATION);
     let begun = Instant::now();
     let response = match request.extensions().get::<Unreadable>() {
         Some(why) => ScimFailure::Unreadable(*why).into_response(),
@@ -73,7 +75,7 @@ pub(super) async fn watch(State(app): State<App>, mut request: Request, next: Ne
     let status = response.status();
     let refused = response.extensions_mut().remove::<Refused>();
     app.metrics().scim(observed.connection(), operation, status.as_u16(), begun.elapsed());
-    if status == StatusCode::NOT_FOUND && observed.connection().is_none() {
+    if status == StatusCode::NOT_FOUND && observed.connection().is_none() && shows_credential {
         // Nothing that asks for a credential is there.
         app.turned_away().note(None, Reason::LOST, from, app.now());
     }

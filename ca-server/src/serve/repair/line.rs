@@ -34,12 +34,14 @@ pub(super) fn repair(line: &[u8]) -> Outcome {
     if has_a_doubtful_space(target) {
         return replaced(method, Unreadable::Space);
     }
-    if !target.iter().enumerate().any(|(at, byte)| is_strange(*byte, &target[..at])) {
+    let mark = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+    let is_strange = |at: usize, byte: u8| is_strange(byte, at > mark);
+    if !target.iter().enumerate().any(|(at, byte)| is_strange(at, *byte)) {
         return Outcome::Same;
     }
     let mut repaired = method.to_vec();
     for (at, byte) in target.iter().enumerate() {
-        if is_strange(*byte, &target[..at]) {
+        if is_strange(at, *byte) {
             repaired.extend(format!("%{byte:02X}").bytes());
         } else {
             repaired.push(*byte);
@@ -74,18 +76,35 @@ fn target<'a>(method: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// Whoever ends an address at its first space still sees the same path, where that space stands behind the question
-/// mark. Where what follows looks like the end of a line, even that is not sure.
+/// mark, and behind the path that flags may put there. Where what follows looks like the end of a line, even that is not
+/// sure.
 fn has_a_doubtful_space(target: &[u8]) -> bool {
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
-    path.contains(&b' ') || target.windows(VERSION.len()).any(|part| part.eq_ignore_ascii_case(VERSION))
+    let says_what = if is_root(path) { behind_flags(target, path.len()) } else { path };
+    says_what.contains(&b' ') || target.windows(VERSION.len()).any(|part| part.eq_ignore_ascii_case(VERSION))
+}
+
+fn is_root(path: &[u8]) -> bool {
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    path.get(..end) == Some(path::SCIM.as_bytes())
+}
+
+/// The target up to the end of a path that stands in its query (`/?flag/Users/ID?filter=…`); all of it where none does.
+fn behind_flags(target: &[u8], mark: usize) -> &[u8] {
+    let slash = target.iter().skip(mark).position(|byte| *byte == b'/').map(|at| mark + at);
+    let end = slash.and_then(|slash| {
+        let query = target.iter().skip(slash).position(|byte| matches!(byte, b'?' | b'&'));
+        query.map(|at| slash + at)
+    });
+    target.get(..end.unwrap_or(target.len())).unwrap_or(target)
 }
 
 /// What no address has (RFC 3986, section 2) and clients write all the same. A request has no fragment (RFC 9112,
 /// section 3.2): behind the question mark a `#` is one of a value's own, as in the names of guests.
-fn is_strange(byte: u8, before: &[u8]) -> bool {
+fn is_strange(byte: u8, in_query: bool) -> bool {
     match byte {
         b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => true,
-        b'#' | b' ' => before.contains(&b'?'),
+        b'#' | b' ' => in_query,
         _ => !byte.is_ascii(),
     }
 }
@@ -118,6 +137,10 @@ mod tests {
                 "/scim/v2/Users?filter=userName+eq+%22a%23EXT%23@b%22",
             ),
             ("/scim/v2/Users/\"x\"", "/scim/v2/Users/%22x%22"),
+            (
+                "/scim/v2/?aadOptscim062020/Users?filter=userName eq \"a\"",
+                "/scim/v2/?aadOptscim062020/Users?filter=userName%20eq%20%22a%22",
+            ),
             (
                 "/scim/v2/Users?filter=userName eq \"a  b\" ",
                 "/scim/v2/Users?filter=userName%20eq%20%22a%20%20b%22%20",
@@ -165,6 +188,9 @@ mod tests {
         for (line, method, why) in [
             ("DELETE /scim/v2/Users/a b?c HTTP/1.1\r\n", "DELETE", Unreadable::Space),
             ("GET /scim/v2/Users ?c HTTP/1.1\r\n", "GET", Unreadable::Space),
+            ("DELETE /scim/v2/?a &aadOptscim062020/Users/01J HTTP/1.1\r\n", "DELETE", Unreadable::Space),
+            ("DELETE /scim/v2?aadOptscim062020/Users/01 J HTTP/1.1\r\n", "DELETE", Unreadable::Space),
+            ("GET /scim/v2/?filter=a eq b HTTP/1.1\r\n", "GET", Unreadable::Space),
             ("GET /scim/v2/Users?a HTTP/1.1 HTTP/1.1\r\n", "GET", Unreadable::Space),
             ("GET /scim/v2/Users?a http/2 b HTTP/1.1\r\n", "GET", Unreadable::Space),
             (long.as_str(), "POST", Unreadable::TooLong),
