@@ -214,6 +214,13 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_is_heard_of_and_cannot_be_noted_is_not_silent() {
+        let mut unnoted = facts(10, 9);
+        unnoted.heard.insert(unnoted.connections[0].tenant, unnoted.now);
+        assert_eq!(Watch::default().step(&unnoted), []);
+    }
+
+    #[test]
     fn silence_is_told_when_it_begins_and_when_it_ends() {
         let mut watch = Watch::default();
         let name = connection(1).name;

@@ -63,6 +63,7 @@ pub use search::{Found, ListQuery};
 pub use throttles::{Shared, Throttles};
 pub use wanted::Wanted;
 
+use self::credentials::Heard;
 use self::issued::Issued;
 use self::revocation_list::Encoded;
 use crate::config::Config;
@@ -85,6 +86,7 @@ struct Parts {
     throttles: Throttles,
     scim_door: ScimDoor,
     turned_away: TurnedAway,
+    heard: Heard,
     failures: provisioning::Failures,
     tally: provisioning::Tally,
     /// Whose turn it is to read the whole directory.
@@ -137,6 +139,7 @@ impl App {
             throttles: Throttles::default(),
             scim_door: ScimDoor::default(),
             turned_away: TurnedAway::default(),
+            heard: Heard::default(),
             failures: provisioning::Failures::default(),
             tally: provisioning::Tally::default(),
             scans: Arc::new(Semaphore::new(1)),
@@ -193,6 +196,10 @@ impl App {
 
     pub fn scim_door(&self) -> &ScimDoor {
         &self.0.scim_door
+    }
+
+    fn heard(&self) -> &Heard {
+        &self.0.heard
     }
 
     pub fn turned_away(&self) -> &TurnedAway {

@@ -62,6 +62,7 @@ pub(super) fn facts(days: i32, last_request_days: i32) -> Facts {
         listening_since: now(),
         silent_after: SignedDuration::from_hours(3),
         connections: vec![spoke],
+        heard: std::collections::BTreeMap::new(),
         tokens: vec![token, revoked],
         hosts: Vec::new(),
         troubled: Vec::new(),

@@ -100,9 +100,12 @@ impl App {
             Err(turned) => return Ok(Err(turned)),
         };
         let now = self.now();
+        self.heard().note(connection.tenant, now);
         // Fine enough for the silence that is looked for.
         let step = USE_STEP.min(self.config().scim.silent_after / 4);
-        if is_due(credential.last_used_at, now, step) || is_due(connection.last_request_at, now, step) {
+        let is_due =
+            is_due(credential.last_used_at, now, step) || is_due(connection.last_request_at, now, step);
+        if is_due && self.heard().may_write(now) {
             self.note_use(credential.id, now).await;
         }
         Ok(Ok((ScimConnection { tenant: connection.tenant }, connection.name)))
@@ -153,8 +156,10 @@ impl App {
     /// A note for administrators that the database has no room for, or the queue, turns nobody away who may read; the
     /// next request makes it.
     async fn note_use(&self, id: ScimTokenId, now: Timestamp) {
-        if let Err(error) = self.write_use(id, now).await {
-            tracing::warn!(error = %Chain(&error), "the use of a credential could not be noted");
+        if let Err(error) = self.write_use(id, now).await
+            && self.heard().failed(now)
+        {
+            tracing::warn!(error = %Chain(&error), "uses of credentials cannot be noted; it is tried again");
         }
     }
 
@@ -215,9 +220,11 @@ fn is_due(last: Option<Timestamp>, now: Timestamp, step: SignedDuration) -> bool
 
 #[cfg(test)]
 mod tests {
+    use sallyport_protocol::admin::{self, CreateScimToken};
     use sallyport_store::conformance::samples::{after, connection, now, scim_token};
 
     use super::*;
+    use crate::app::testing::{TENANT, app};
 
     fn known(networks: &[&str]) -> Known {
         let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
@@ -249,6 +256,25 @@ mod tests {
         }
         assert_eq!(judge(known(&networks), None, now()).map(drop), Err(Turned::Network), "from nowhere");
         assert_eq!(judge(known(&[]), None, now()).map(drop), Ok(()), "from anywhere");
+    }
+
+    #[tokio::test]
+    async fn whoever_is_admitted_is_heard_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(folder.path());
+        app.prepare().await.unwrap();
+        let ask = CreateScimToken {
+            name: "entra".to_owned(),
+            ttl_seconds: 3_600,
+            connection: None,
+            kind: admin::CredentialKind::Bearer,
+        };
+        let made = app.create_scim_token(app.new_request_id(), ask).await.unwrap();
+        let wrong = app.admit(Some(&Presented::Bearer("sps_wrong".to_owned())), None).await.unwrap();
+        assert!(wrong.is_err() && app.heard().last().is_empty());
+        app.admit(Some(&Presented::Bearer(made.token)), None).await.unwrap().unwrap();
+        let heard: Vec<_> = app.heard().last().into_keys().collect();
+        assert_eq!(heard, [TENANT.parse().unwrap()]);
     }
 
     #[test]

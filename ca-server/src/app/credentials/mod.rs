@@ -5,6 +5,7 @@ mod access;
 mod admit;
 mod door;
 pub(in crate::app) mod expiry;
+mod heard;
 mod refused;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use sallyport_store::{CredentialKind, ReadTx, ScimTokenRow, StoreError};
 pub use self::access::AccessGrant;
 pub use self::admit::{Presented, ScimConnection, Turned};
 pub use self::door::ScimDoor;
+pub use self::heard::Heard;
 pub use self::refused::{Count, KEPT, Reason, TurnedAway};
 use super::tokens::{expiry, generate, hash};
 use super::{App, AppError, connections};

@@ -22,6 +22,8 @@ pub(in crate::app) struct Facts {
     pub(in crate::app) listening_since: Timestamp,
     pub(in crate::app) silent_after: SignedDuration,
     pub(in crate::app) connections: Vec<ConnectionRow>,
+    /// When this process heard of them last.
+    pub(in crate::app) heard: BTreeMap<TenantId, Timestamp>,
     pub(in crate::app) tokens: Vec<ScimTokenRow>,
     pub(in crate::app) hosts: Vec<HostRow>,
     pub(in crate::app) troubled: Vec<Troubled>,
@@ -65,7 +67,7 @@ impl App {
         let (now, listening_since) = (self.now(), self.listening_since());
         let silent_after = self.config().scim.silent_after;
         let turned_away = self.turned_away().recent(now);
-        let outcomes = self.tally().recent(now);
+        let (heard, outcomes) = (self.heard().last(), self.tally().recent(now));
         let naming = std::sync::Arc::clone(self.naming());
         self.store()
             .read(move |tx| {
@@ -80,6 +82,7 @@ impl App {
                     listening_since,
                     silent_after,
                     connections,
+                    heard,
                     tokens,
                     hosts,
                     troubled,
@@ -109,7 +112,9 @@ impl Facts {
     /// Connections that used to speak and do not.
     pub(in crate::app) fn silent(&self) -> impl Iterator<Item = &ConnectionRow> {
         self.connections.iter().filter(|connection| {
-            is_silent(connection.last_request_at, self.listening_since, self.silent_after, self.now)
+            // What the row says may be old: there was no room to write it.
+            let last = connection.last_request_at.max(self.heard.get(&connection.tenant).copied());
+            is_silent(last, self.listening_since, self.silent_after, self.now)
         })
     }
 
