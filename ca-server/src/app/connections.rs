@@ -92,6 +92,9 @@ impl App {
         let set = self.change(request, self.now(), move |tx, change| {
             let before = named(tx, &name)?;
             let after = changed(tx, &before, ask)?;
+            if after.scope != before.scope {
+                scope::moved(tx, change)?;
+            }
             if after != before {
                 tx.put_connection(&after)?;
                 let event = change.event(EventName::ConnectionChanged).with("connection", name.as_str());

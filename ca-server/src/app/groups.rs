@@ -40,6 +40,8 @@ pub struct GroupWrite {
     pub unknown: Vec<String>,
     /// What the row opened while it stood for another group of the directory.
     lost: Vec<GrantRow>,
+    /// Whether it moved the connection's scope.
+    rescoped: bool,
 }
 
 /// Which members an answer to a write lists.
@@ -81,16 +83,16 @@ impl App {
             self.change(request, self.now(), move |tx, change| {
                 let before = wanted_row(tx, tenant, &wanted)?;
                 let entry = Entry::of_group(Verb::Replace, &before);
-                let (row, lost) = write(tx, change, &before, group)?;
+                let Written { row, lost, rescoped } = write(tx, change, &before, group)?;
                 let entry = entry.changed(&before.document, &row.document);
                 let change_all = vec![MemberChange::ReplaceAll(members)];
                 let written = finish(tx, change, row, change_all, ShowMembers::All, entry)?;
-                Ok(GroupWrite { lost, ..written })
+                Ok(GroupWrite { lost, rescoped, ..written })
             })
             .await
         })
         .await
-        .inspect(|written| self.follow_losses(written))
+        .inspect(|written| self.follow(written))
     }
 
     pub async fn patch_group(
@@ -107,22 +109,23 @@ impl App {
             let before = wanted_row(tx, tenant, &wanted)?;
             let outcome = apply(Kind::Group, &before.document, &operations)?;
             let entry = Entry::of_group(Verb::Update, &before);
-            let (entry, row, lost) = if outcome.changed {
-                let (row, lost) = write(tx, change, &before, Group::from_document(outcome.document))?;
-                (entry.changed(&before.document, &row.document), row, lost)
+            let (entry, written) = if outcome.changed {
+                let written = write(tx, change, &before, Group::from_document(outcome.document))?;
+                (entry.changed(&before.document, &written.row.document), written)
             } else {
-                (entry, before, Vec::new())
+                (entry, Written { row: before, lost: Vec::new(), rescoped: false })
             };
+            let Written { row, lost, rescoped } = written;
             let written = finish(tx, change, row, outcome.members, show, entry)?;
-            Ok(GroupWrite { lost, ..written })
+            Ok(GroupWrite { lost, rescoped, ..written })
         });
         let attempt = Attempt::of(tenant, request, Verb::Update, Kind::Group, &id);
-        self.attempt(attempt, change).await.inspect(|written| self.follow_losses(written))
+        self.attempt(attempt, change).await.inspect(|written| self.follow(written))
     }
 
-    fn follow_losses(&self, written: &GroupWrite) {
+    fn follow(&self, written: &GroupWrite) {
         warn_of_another(written);
-        if !written.lost.is_empty() {
+        if written.rescoped || !written.lost.is_empty() {
             self.settle_later();
         }
     }
@@ -233,7 +236,13 @@ fn create(
     finish(tx, change, row, vec![MemberChange::Add(members)], ShowMembers::All, entry)
 }
 
-/// The row as it is now, and the grants that it lost.
+/// What comes of writing over a group, but for its members.
+struct Written {
+    row: GroupRow,
+    lost: Vec<GrantRow>,
+    rescoped: bool,
+}
+
 fn write(
     tx: &mut dyn WriteTx,
     change: &mut Change,
@@ -250,7 +259,7 @@ fn write(
         ..before.clone()
     };
     tx.put_group(&after)?;
-    scope::group_written(tx, before, &after)?;
+    let rescoped = scope::group_written(tx, change, before, &after)?;
     let event = change.event(EventName::DirectoryGroupChanged).with("group", after.id.to_string());
     tx.append(&event.with("changed", changed(&before.document, &after.document)))?;
     let lost = if stands_for_another(before, &after) { tx.grants_of(after.id)? } else { Vec::new() };
@@ -258,5 +267,5 @@ fn write(
     for grant in &lost {
         grants::remove(tx, change, grant)?;
     }
-    Ok((after, lost))
+    Ok(Written { row: after, lost, rescoped })
 }

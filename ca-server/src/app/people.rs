@@ -236,7 +236,9 @@ pub fn arrived(
     change: &mut Change,
     person: PersonRow,
 ) -> Result<PersonRow, StoreError> {
-    if person.state != UserState::Active || person.posix_name.is_some() {
+    // So does a scope that moved, either way.
+    let is_settled = person.state != UserState::Active || person.posix_name.is_some();
+    if is_settled && !scope::is_unsettled(tx, person.tenant)? {
         return Ok(person);
     }
     let Some(resource) = tx.resource_of_person(person.id)? else { return Ok(person) };

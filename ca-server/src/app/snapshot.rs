@@ -13,7 +13,7 @@ use sallyport_store::{HostRow, PersonRow, ReadTx, StoreError};
 
 use super::issue_user::person::policy_grant;
 use super::naming::adopted_here;
-use super::{App, AppError, AuthenticatedHost, Refusal, posix_groups};
+use super::{App, AppError, AuthenticatedHost, Refusal, posix_groups, scope};
 
 /// Longest wait of one poll, in seconds: under what proxies cut off.
 const LONGEST_WAIT: u64 = 60;
@@ -148,9 +148,10 @@ fn access(
     guests: bool,
 ) -> Result<Vec<Access>, StoreError> {
     let groups: BTreeSet<GroupId> = grants.iter().map(|grant| grant.group).collect();
-    let mut residents = Vec::new();
+    let (mut residents, insiders) = (Vec::new(), scope::Insiders::read(tx)?);
+    let may_be_here = |person: &PersonRow| (guests || !person.guest) && insiders.has(person);
     for group in groups {
-        let people = tx.people_in(group)?.into_iter().filter(|person| guests || !person.guest);
+        let people = tx.people_in(group)?.into_iter().filter(may_be_here);
         residents.extend(people.filter_map(resident).map(|resident| (group, resident)));
     }
     Ok(host_access(&host.tags, grants, residents.iter().map(|(group, resident)| (*group, resident))))

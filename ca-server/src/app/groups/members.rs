@@ -48,7 +48,7 @@ pub(super) fn finish(
         ShowMembers::IfFew => tx.members_if_few(row.id, FEW)?,
         ShowMembers::No => None,
     };
-    Ok(GroupWrite { row, members, unknown, lost: Vec::new() })
+    Ok(GroupWrite { row, members, unknown, lost: Vec::new(), rescoped: false })
 }
 
 /// Who comes, and who goes.
