@@ -143,11 +143,12 @@ impl App {
             let members = tx.count_members(id)?;
             let lost = tx.grants_of(id)?;
             lost::remember(tx, &group, &lost, change.now)?;
+            // First: whoever leaves with the group is found by it.
+            let entry = Entry::of_group(Verb::Delete, &group).changed(&group.document, &Map::new());
+            entry.departed(members).write(tx, change.now, change.request)?;
             let more = take_away(tx, change, &group)?;
             let event = change.event(EventName::DirectoryGroupDeleted).with("group", id.to_string());
             tx.append(&event.with("name", group.display_name.as_str()).with("members", members))?;
-            let entry = Entry::of_group(Verb::Delete, &group).changed(&group.document, &Map::new());
-            entry.write(tx, change.now, change.request)?;
             Ok((more, group, lost))
         });
         let attempt = Attempt::of(tenant, request, Verb::Delete, Kind::Group, &id);
@@ -248,7 +249,7 @@ fn write(
     change: &mut Change,
     before: &GroupRow,
     group: Group,
-) -> Result<(GroupRow, Vec<GrantRow>), DirectoryError> {
+) -> Result<Written, DirectoryError> {
     refuse_duplicate(tx, before.tenant, &group, Some(before.id))?;
     let after = GroupRow {
         external_id: group.external_id().map(str::to_owned),

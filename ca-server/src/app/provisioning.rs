@@ -17,7 +17,7 @@ use sallyport_scim::Kind;
 use sallyport_store::{ReadTx, StoreError};
 use serde_json::{Map, Value};
 
-pub(super) use self::entry::Entry;
+pub(super) use self::entry::{Entry, note_departed};
 pub(super) use self::failures::Failures;
 pub use self::outcomes::{Outcomes, Tally, Trouble};
 use super::{App, AppError, DirectoryError};

@@ -11,6 +11,7 @@ use sallyport_domain::GroupId;
 use sallyport_store::{GroupRow, ResourceLabel, StoreError, Unsettled, UnsettledRow, WriteTx};
 
 use super::change::Change;
+use super::provisioning::note_departed;
 use super::{App, AppError, groups, people};
 use crate::log::Chain;
 
@@ -167,6 +168,7 @@ struct Step {
 fn step(tx: &mut dyn WriteTx, change: &mut Change, mut row: UnsettledRow) -> Result<Step, StoreError> {
     let dissolved = tx.dissolved_group(row.group)?;
     let members = tx.members_after(row.group, row.after, LOOK)?;
+    let mut departed = Vec::new();
     let mut step = Step { more: members.len() == LOOK, written: 0 };
     for (place, member) in members {
         if step.written == WRITE {
@@ -179,10 +181,12 @@ fn step(tx: &mut dyn WriteTx, change: &mut Change, mut row: UnsettledRow) -> Res
             (Unsettled::Withdrawal, None) => people::revoke_if_out(tx, change, &member)?,
             (Unsettled::Withdrawal, Some(group)) => {
                 groups::leave_dissolved(tx, change, group, &member)?;
+                departed.push(member.user);
                 true
             }
         });
     }
+    note_departed(tx, row.group, &departed)?;
     match dissolved {
         _ if step.more => tx.put_unsettled(&row)?,
         Some(group) => {

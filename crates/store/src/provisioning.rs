@@ -46,6 +46,8 @@ pub trait ProvisioningLogMut {
     /// Adds an event and gives its number; `event.seq` is not looked at. Found again under its group and each of the
     /// `people`; who is not known is left out.
     fn note_provisioning(&mut self, event: &ProvisioningRow, people: &[UserId]) -> Result<u64, StoreError>;
+    /// Has an event be found under these people as well. Nothing when it is forgotten.
+    fn note_concerned(&mut self, seq: u64, people: &[UserId]) -> Result<(), StoreError>;
     /// Forgets up to `most` of the oldest events that are from before `before`, or more than `keep` behind the newest.
     /// The newest stays, so that numbers go on counting up. How many went.
     fn forget_provisioning(&mut self, before: Timestamp, keep: u64, most: usize)

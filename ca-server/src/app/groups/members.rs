@@ -9,7 +9,7 @@ use sallyport_store::{GrantRow, GroupRow, PersonRow, ResourceLabel, ResourceRow,
 
 use super::{GroupWrite, ShowMembers};
 use crate::app::change::Change;
-use crate::app::provisioning::Entry;
+use crate::app::provisioning::{Entry, note_departed};
 use crate::app::{DirectoryError, grants, people, scope, settling};
 
 /// So many members are few.
@@ -263,9 +263,12 @@ pub(super) fn take_away(
     let opened = !grants.is_empty() || settling::is_withdrawn(tx, row.id)?;
     if scope::names(tx, row)? {
         // Who is out of scope is nobody from this transaction on: that stands in each person's own row.
-        for label in everyone_but(tx, row, &HashSet::new())? {
-            remove(tx, change, &Opening { row, grants: &grants }, &label)?;
+        let members = everyone_but(tx, row, &HashSet::new())?;
+        for label in &members {
+            remove(tx, change, &Opening { row, grants: &grants }, label)?;
         }
+        let people: Vec<_> = members.iter().map(|label| label.user).collect();
+        note_departed(tx, row.id, &people)?;
     }
     for grant in &grants {
         grants::remove(tx, change, grant)?;

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use sallyport_domain::{GroupId, RequestId, TenantId, UserId};
 use sallyport_store::{
-    GroupRow, PersonRow, ProvisioningRow, ResourceLabel, ResourceRow, StoreError, WriteTx,
+    Concerning, GroupRow, PersonRow, ProvisioningRow, ResourceLabel, ResourceRow, StoreError, WriteTx,
 };
 use serde_json::{Map, Value};
 
@@ -11,6 +11,8 @@ use crate::app::credentials::{Count, Reason};
 
 /// Members that are named; all of them are counted, and each finds the event.
 const NAMED: usize = 20;
+/// Events of a group among which its deletion is looked for.
+const LATEST: usize = 100;
 /// Characters of a refusal.
 const LONGEST_DETAIL: usize = 300;
 
@@ -126,6 +128,13 @@ impl Entry {
         if members.is_empty() { self } else { self.with("members", members) }
     }
 
+    /// As [`Self::members`], of a group that is gone: whom it ended something for is said some at a time, by
+    /// [`note_departed`].
+    pub fn departed(self, members: usize) -> Self {
+        let removed = Map::from_iter([("removed_count".to_owned(), Value::from(members))]);
+        self.with_some("members", (members > 0).then_some(removed))
+    }
+
     pub fn write(self, tx: &mut dyn WriteTx, at: Timestamp, request: RequestId) -> Result<(), StoreError> {
         let row =
             ProvisioningRow { seq: 0, at, tenant: self.tenant, request, group: self.group, body: self.body };
@@ -147,5 +156,22 @@ impl Entry {
             Some(value) => self.with(key, value),
             None => self,
         }
+    }
+}
+
+/// Has the deletion of a group be found under those who left with it.
+pub fn note_departed(tx: &mut dyn WriteTx, group: GroupId, people: &[UserId]) -> Result<(), StoreError> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    // What a directory still tries on the group stands behind it.
+    let latest = tx.provisioning_before(u64::MAX, Concerning::Group(group), LATEST)?;
+    let is = |row: &&ProvisioningRow| {
+        let text = |key: &str| row.body.get(key).and_then(Value::as_str);
+        (text("operation"), text("outcome")) == (Some(Verb::Delete.as_str()), Some("success"))
+    };
+    match latest.iter().find(is) {
+        Some(deletion) => tx.note_concerned(deletion.seq, people),
+        None => Ok(()),
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use sallyport_audit::EventName;
 use sallyport_domain::{Generation, GrantId, Id, Kind, ResourceId, TenantId};
-use sallyport_protocol::admin::AddGrant;
+use sallyport_protocol::admin::{AddGrant, ProvisioningQuery};
 use sallyport_store::conformance::samples::{certificate, host, session, tags};
 use sallyport_store::{CertificateKind, CertificateRow, HostRow, SessionRow};
 use serde_json::json;
@@ -315,6 +315,23 @@ async fn who_loses_access_is_never_told_later() {
         );
         change.await.unwrap();
         assert_eq!(stage.generation().await > before, told);
+    }
+}
+
+#[tokio::test]
+async fn the_deletion_of_a_group_is_found_by_whomever_it_ended_something_for() {
+    let (stage, _) = Stage::let_in().await;
+    let request = stage.app.new_request_id();
+    stage.app.delete_group(stage.tenant, request, stage.group).await.unwrap();
+    // What a directory still tries does not hide it.
+    stage.app.delete_group(stage.tenant, stage.app.new_request_id(), stage.group).await.unwrap_err();
+    stage.app.settle_groups().await.unwrap();
+    for number in [0, LOOK, MANY - 1] {
+        let user = Some(format!("person{number}@contoso.test"));
+        let found = stage.app.provisioning(ProvisioningQuery { user, ..ProvisioningQuery::default() }).await;
+        let found = found.unwrap().pop().unwrap();
+        assert_eq!((&found.request, &found.detail["operation"]), (&request.to_string(), &json!("delete")));
+        assert_eq!(found.detail["members"]["removed_count"], MANY, "{found:?}");
     }
 }
 

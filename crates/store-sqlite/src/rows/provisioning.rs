@@ -39,6 +39,21 @@ impl FromRow for ProvisioningRow {
     }
 }
 
+impl Tx<'_> {
+    fn concern(&self, seq: u64, people: &[UserId]) -> Result<(), StoreError> {
+        for person in people {
+            self.change(
+                "INSERT INTO provisioning_people (seq, person_position) \
+                 SELECT provisioning.seq, people.position FROM provisioning CROSS JOIN people \
+                 WHERE provisioning.seq = ?1 AND people.id = ?2 ON CONFLICT DO NOTHING",
+                params![whole(seq)?, person.to_string()],
+                "",
+            )?;
+        }
+        Ok(())
+    }
+}
+
 impl ProvisioningLog for Tx<'_> {
     fn provisioning_after(
         &self,
@@ -102,16 +117,13 @@ impl ProvisioningLogMut for Tx<'_> {
                 |cells| cells.take::<u64>("seq"),
             )?;
             let seq = seq.unwrap_or_default();
-            for person in people {
-                self.change(
-                    "INSERT INTO provisioning_people (seq, person_position) \
-                     SELECT ?1, position FROM people WHERE id = ?2 ON CONFLICT DO NOTHING",
-                    params![whole(seq)?, person.to_string()],
-                    "",
-                )?;
-            }
+            self.concern(seq, people)?;
             Ok(seq)
         })
+    }
+
+    fn note_concerned(&mut self, seq: u64, people: &[UserId]) -> Result<(), StoreError> {
+        self.together(|| self.concern(seq, people))
     }
 
     fn forget_provisioning(

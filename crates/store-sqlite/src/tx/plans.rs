@@ -111,6 +111,7 @@ fn change_everything(tx: &mut dyn WriteTx) -> Result<(), StoreError> {
     tx.forget_tokens(now())?;
     tx.note_provisioning(&event(1, Some(1)), &[id(1)])?;
     tx.note_provisioning(&event(2, Some(1)), &[id(1)])?;
+    tx.note_concerned(2, &[id(1)])?;
     tx.forget_provisioning(now(), 0, 1)?;
     tx.remove_member(id(1), id(1))?;
     tx.touch_group(id(1), now())?;

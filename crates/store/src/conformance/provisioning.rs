@@ -39,12 +39,19 @@ pub async fn provisioning_events_are_found_by_whom_they_concern(store: Store) {
     ten(&store).await;
     let first = read(&store, |tx| tx.provisioning_after(0, Concerning::Anything, 1)).await;
     assert_eq!(first, [ProvisioningRow { seq: 1, ..event(1, None) }]);
+    write(&store, |tx| {
+        tx.put_person(&person(3))?;
+        tx.note_concerned(4, &[id(3), id(9), id(2)])?;
+        tx.note_concerned(11, &[id(3)])
+    })
+    .await;
     for (of, expected) in [
         (Concerning::Anything, (1..=10).collect::<Vec<_>>()),
         (Concerning::Group(id(1)), vec![3, 6, 9]),
         (Concerning::Group(id(2)), vec![]),
         (Concerning::Person(id(1)), (1..=10).collect()),
         (Concerning::Person(id(2)), vec![2, 4, 6, 8, 10]),
+        (Concerning::Person(id(3)), vec![4]),
         (Concerning::Person(id(9)), vec![]),
     ] {
         let (up, mut down, middle) = read(&store, move |tx| {
