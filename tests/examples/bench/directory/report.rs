@@ -15,6 +15,8 @@ const GOAL: f64 = 1.5;
 /// One initial cycle.
 pub(crate) struct Cycle {
     pub(crate) size: Size,
+    /// How many directories of that size the figures are of.
+    pub(crate) rounds: usize,
     pub(crate) operations: Operations,
     /// Bytes, with the log.
     pub(crate) database: u64,
@@ -33,6 +35,16 @@ pub(crate) struct Report {
 }
 
 impl Cycle {
+    /// Takes another of the same size as the same measurement, gone on with.
+    pub(crate) fn and(&mut self, more: Self) {
+        for (what, waits) in more.operations {
+            self.operations.entry(what).or_default().extend(waits);
+        }
+        self.operations.values_mut().for_each(|waits| waits.sort_unstable());
+        self.rounds += more.rounds;
+        self.peak = self.peak.max(more.peak);
+    }
+
     fn took(&self) -> Duration {
         self.operations.values().flatten().sum()
     }
@@ -123,15 +135,17 @@ impl Report {
         for cycle in [&self.small, &self.large] {
             let seconds = cycle.took().as_secs_f64();
             let rows = number(cycle.size.users + cycle.size.groups + cycle.size.groups * cycle.size.members);
+            let all = rows * number(cycle.rounds);
             writeln!(
                 f,
-                "{}: {} requests in {seconds:.1} s, {:.0} a second; {:.0} rows of users, groups and memberships a \
+                "{} times {}: {} requests in {seconds:.1} s, {:.0} a second; {:.0} rows of users, groups and memberships a \
                  second;\n  database {:.1} MiB, {:.0} bytes a row; peak memory of the CA {:.1} MiB;\n  `names preview` of \
                  everybody, as JSON: {:.2} s, {:.1} µs each",
+                cycle.rounds,
                 of(cycle.size),
                 cycle.requests(),
                 number(cycle.requests()) / seconds,
-                rows / seconds,
+                all / seconds,
                 mebibytes(cycle.database),
                 mebibytes(cycle.database) * 1024.0 * 1024.0 / rows,
                 mebibytes(cycle.peak),
